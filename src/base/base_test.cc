@@ -1,0 +1,90 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/mapped_file.h"
+#include "base/utf8.h"
+
+namespace ondol {
+namespace {
+
+TEST(Error, MessageNamesAllFour) {
+  const Error e = fail(ErrorCode::kInvalidFile, "m.gguf", "n_tensors", "too many", 7, 5).value();
+  EXPECT_EQ(e.message(), "m.gguf: n_tensors: too many (found 7, limit 5)");
+}
+
+TEST(Error, HostileTextIsEscapedAndCut) {
+  const Error e{ErrorCode::kInvalidFile, "f", std::string("a\x1b[2J\n"), "bad",
+                std::string(9999, 'x'),  ""};
+  const std::string line = e.message();
+  EXPECT_EQ(line.find('\x1b'), std::string::npos);
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  EXPECT_LT(line.size(), 400U);
+}
+
+TEST(Checked, OverflowIsAnAnswer) {
+  EXPECT_FALSE(checked_mul<std::uint64_t>(1ULL << 63, 2));
+  EXPECT_FALSE(checked_add<std::uint64_t>(~0ULL, 1));
+  EXPECT_FALSE(checked_align_up<std::uint64_t>(~0ULL, 32));
+  EXPECT_EQ(checked_align_up<std::uint64_t>(33, 32), 64U);
+}
+
+TEST(Utf8, RejectsOverlongSurrogateAndBeyond) {
+  EXPECT_FALSE(is_valid_utf8("\xC0\x80"));
+  EXPECT_FALSE(is_valid_utf8("\xE0\x80\x80"));
+  EXPECT_FALSE(is_valid_utf8("\xED\xA0\x80"));
+  EXPECT_FALSE(is_valid_utf8("\xF4\x90\x80\x80"));
+  EXPECT_TRUE(is_valid_utf8("온돌 😀 é"));
+}
+
+TEST(Utf8, RoundTripsEveryCodePoint) {
+  for (char32_t c = 0; c <= 0x10FFFF; ++c) {
+    if (c >= 0xD800 && c <= 0xDFFF) continue;
+    std::string s;
+    append_utf8(s, c);
+    const Utf8Char d = decode_utf8(s);
+    ASSERT_TRUE(d.valid);
+    ASSERT_EQ(d.code_point, c);
+    ASSERT_EQ(d.n_bytes, s.size());
+  }
+}
+
+TEST(Utf8, IncompleteIsOnlyAProperPrefix) {
+  EXPECT_TRUE(is_incomplete_utf8("\xF0\x9F\x98"));
+  EXPECT_FALSE(is_incomplete_utf8("\xF0\x9F\x98\x80"));
+  EXPECT_FALSE(
+      is_incomplete_utf8("\xF0\x9F"
+                         "a"));
+  EXPECT_FALSE(is_incomplete_utf8("\x80"));
+}
+
+TEST(Utf8, ReplacesMaximalParts) {
+  EXPECT_EQ(replace_invalid_utf8("a\xF0\x9F"
+                                 "b\xFF"),
+            "a\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD");
+}
+
+TEST(MappedFile, SaysWhatIsWrong) {
+  const auto missing = MappedFile::open("/nonexistent/x.gguf");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
+  const auto directory = MappedFile::open(std::filesystem::temp_directory_path());
+  ASSERT_FALSE(directory);
+  EXPECT_EQ(directory.error().code, ErrorCode::kInvalidFile);
+}
+
+TEST(MappedFile, MapsBytesAndEmptyFiles) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "ondol_mapped";
+  std::ofstream(path) << "hello";
+  EXPECT_EQ(read_text_file(path, 5).value(), "hello");
+  EXPECT_EQ(read_text_file(path, 4).error().code, ErrorCode::kLimit);
+  std::ofstream(path, std::ios::trunc).flush();
+  EXPECT_TRUE(MappedFile::open(path).value()->bytes().empty());
+}
+
+}  // namespace
+}  // namespace ondol
