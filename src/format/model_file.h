@@ -6,6 +6,8 @@
 // Owner: shared_ptr; views stay valid while it lives. Threads: immutable.
 #pragma once
 
+#include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -27,7 +29,7 @@ enum class Layout : std::uint8_t {
 };
 
 struct Weight {
-  TensorView tensor;
+  TensorView tensor;  // aligned to 8 bytes at least in GGUF, to nothing in safetensors
   const MappedFile* file = nullptr;  // which shard; for inspect
 };
 
@@ -61,8 +63,13 @@ class ModelFile {
 
   /// nullptr when there is none of that name.
   const Weight* find(std::string_view name) const;
+  /// The same, but an Error that says whether the tensor is missing or of a kind
+  /// that no model computes with.
+  Result<const Weight*> require(std::string_view name) const;
   const std::map<std::string, Weight, std::less<>>& weights() const { return weights_; }
   std::uint64_t weight_bytes() const;
+  /// Tensors that are no weights, and why ("dtype I64").
+  const std::map<std::string, std::string, std::less<>>& skipped() const { return skipped_; }
 
  private:
   friend class ModelFileBuilder;
@@ -75,7 +82,10 @@ class ModelFile {
   Metadata metadata_;
   TextFiles text_files_;
   std::map<std::string, Weight, std::less<>> weights_;
-  std::vector<std::shared_ptr<const MappedFile>> files_;  // keeps every view alive
+  std::map<std::string, std::string, std::less<>> skipped_;
+  // What keeps every view alive.
+  std::vector<std::shared_ptr<const MappedFile>> files_;
+  std::deque<std::string> strings_;  // of config.json's arrays
 };
 
 }  // namespace ondol::format
