@@ -93,7 +93,8 @@ struct KvCacheShape {
   std::int64_t page_tokens = 0;  // tokens a page holds
   std::int64_t n_kv_heads = 0;
   std::int64_t d_head = 0;
-  DType dtype = DType::kF16;  // f32, f16 or q8_0, as supports(kKvCache, ..) says
+  DType dtype = DType::kF16;  // f32, f16 or q8_0, as supports(kKvCache, ..) says; d_head must be
+                              // a multiple of its block, or make_kv_cache says kUnsupported
 };
 
 /// Keys and values of all layers, in pages. A slot is

@@ -27,6 +27,9 @@ void dequantize_row(DType dtype, const std::byte* source, float* out, std::size_
 bool can_quantize(DType dtype);
 
 /// REQUIRES: can_quantize(dtype); n is a multiple of the block; values finite.
+/// q8_0, which KV caches use, is fixed to the bit so that devices agree: in f32,
+/// d = f16(max |x| / 127), saturated to 65504; q = x * (1 / d) rounded half to
+/// even, within -127 .. 127; all q are 0 when d is.
 void quantize_row(DType dtype, const float* values, std::byte* out, std::size_t n) noexcept;
 
 }  // namespace ondol

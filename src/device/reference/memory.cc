@@ -1,0 +1,125 @@
+#include <algorithm>
+#include <limits>
+#include <new>
+#include <stdexcept>
+
+#include "base/checked.h"
+#include "device/backends.h"
+#include "device/reference/reference_device.h"
+#include "tensor/quantize.h"
+
+namespace ondol::device {
+namespace reference {
+namespace {
+
+/// n zeros, or kOutOfMemory; `what` names them.
+Result<std::vector<float>> make_floats(std::string_view what, std::optional<std::uint64_t> n) {
+  constexpr std::uint64_t kMax = std::numeric_limits<std::ptrdiff_t>::max() / sizeof(float);
+  if (!n || *n > kMax) {
+    return fail(ErrorCode::kOutOfMemory, "reference device", what, "size overflows");
+  }
+  try {
+    return std::vector<float>(*n);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::kOutOfMemory, "reference device", what, "allocation was refused",
+                std::to_string(*n * sizeof(float)) + " bytes");
+  }
+}
+
+Result<void> check_shape(const KvCacheShape& shape) {
+  const std::int64_t sizes[] = {shape.n_layers, shape.n_pages, shape.page_tokens, shape.n_kv_heads,
+                                shape.d_head};
+  const std::int64_t least = *std::min_element(std::begin(sizes), std::end(sizes));
+  if (least <= 0) {
+    return fail(ErrorCode::kInvalidArgument, "reference device", "kv cache",
+                "dimensions must be positive", least, 1);
+  }
+  return {};
+}
+
+std::optional<std::uint64_t> n_elements(const KvCacheShape& shape) {
+  std::optional<std::uint64_t> n = 1;
+  for (const std::int64_t size :
+       {shape.n_layers, shape.n_pages, shape.page_tokens, shape.n_kv_heads, shape.d_head}) {
+    if (n) n = checked_mul(*n, static_cast<std::uint64_t>(size));
+  }
+  return n;
+}
+
+}  // namespace
+
+bool ReferenceDevice::supports(Op op, DType dtype) const {
+  if (dtype >= DType::kCount) return false;
+  if (op != Op::kKvCache) return true;
+  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kQ8_0;
+}
+
+Result<std::unique_ptr<Buffer>> ReferenceDevice::alloc(std::size_t size_bytes) {
+  ONDOL_TRY(auto data, make_floats("buffer", ceil_div(size_bytes, sizeof(float))));
+  return std::make_unique<FloatBuffer>(std::move(data));
+}
+
+Result<std::unique_ptr<Weight>> ReferenceDevice::load_weight(const TensorView& tensor,
+                                                             WeightUse use,
+                                                             std::shared_ptr<const void>) {
+  const std::uint64_t n_cols = tensor.shape.n_cols();
+  const std::uint64_t n_rows = tensor.shape.n_rows();
+  const auto bytes_a_row = row_bytes(tensor.dtype, n_cols);
+  const auto n_bytes = bytes_a_row ? checked_mul(*bytes_a_row, n_rows) : std::nullopt;
+  if (!n_bytes || *n_bytes != tensor.bytes.size()) {
+    return fail(ErrorCode::kInvalidFile, "reference device", tensor.shape.to_string(),
+                "bytes do not fit dtype and shape", std::to_string(tensor.bytes.size()),
+                n_bytes ? std::to_string(*n_bytes) : "a whole number of blocks a row");
+  }
+  if (use == WeightUse::kVector && n_rows != 1) {
+    return fail(ErrorCode::kInvalidFile, "reference device", tensor.shape.to_string(),
+                "a vector has one row", n_rows, 1);
+  }
+  ONDOL_TRY(auto data, make_floats("weight", checked_mul(n_rows, n_cols)));
+  for (std::uint64_t r = 0; r < n_rows; ++r) {
+    dequantize_row(tensor.dtype, tensor.bytes.data() + r * *bytes_a_row, data.data() + r * n_cols,
+                   n_cols);
+  }
+  return std::make_unique<FloatWeight>(tensor.dtype, static_cast<std::int64_t>(n_rows),
+                                       static_cast<std::int64_t>(n_cols), std::move(data));
+}
+
+Result<std::unique_ptr<KvCache>> ReferenceDevice::make_kv_cache(const KvCacheShape& shape) {
+  ONDOL_TRY_VOID(check_shape(shape));
+  if (!supports(Op::kKvCache, shape.dtype)) {
+    return fail(ErrorCode::kUnsupported, "reference device", "kv cache", "dtype",
+                std::string(name(shape.dtype)), "f32, f16 or q8_0");
+  }
+  // A block must not reach across heads: devices store each head on its own.
+  const auto block = static_cast<std::int64_t>(info(shape.dtype).block_elements);
+  if (shape.d_head % block != 0) {
+    return fail(ErrorCode::kUnsupported, "reference device", "kv cache",
+                "d_head is no multiple of the dtype's block", shape.d_head, block);
+  }
+  ONDOL_TRY(auto keys, make_floats("keys", n_elements(shape)));
+  ONDOL_TRY(auto values, make_floats("values", n_elements(shape)));
+  return std::make_unique<FloatKvCache>(shape, std::move(keys), std::move(values));
+}
+
+void ReferenceDevice::upload(const Tensor& to, std::span<const float> from) {
+  ONDOL_CHECK(from.size() == static_cast<std::size_t>(to.n_elements()));
+  std::copy(from.begin(), from.end(), floats(to));
+}
+
+void ReferenceDevice::download(const Tensor& from, std::span<float> to) {
+  const auto view = host_view(from);
+  ONDOL_CHECK(to.size() == view.size());
+  std::copy(view.begin(), view.end(), to.begin());
+}
+
+std::span<const float> ReferenceDevice::host_view(const Tensor& from) {
+  return {floats(from), static_cast<std::size_t>(from.n_elements())};
+}
+
+}  // namespace reference
+
+Result<std::unique_ptr<Device>> make_reference_device(const DeviceOptions&) {
+  return std::make_unique<reference::ReferenceDevice>();
+}
+
+}  // namespace ondol::device
