@@ -121,6 +121,7 @@ Result<void> GgufWriter::open(const std::filesystem::path& path) {
 }
 
 Result<void> GgufWriter::write(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return {};
   const std::uint64_t left =
       current_ < tensors_.size() ? tensors_[current_].n_bytes - n_written_ : 0;
   if (bytes.size() > left) {

@@ -52,7 +52,13 @@ Result<std::shared_ptr<const ModelFile>> open_gguf(const std::filesystem::path& 
   const std::string where = path.string();
   ONDOL_TRY(auto file, MappedFile::open(path));
   ONDOL_TRY(Gguf gguf, parse_gguf(where, file->bytes()));
+  // Only the first of split files has the model's keys, so this comes first.
   ONDOL_TRY(const std::int64_t count, gguf.metadata.integer_or(kSplitCountKey, 1, 0, kMaxSplits));
+  std::string prefix;
+  if (count > 1) {
+    ONDOL_TRY(prefix, split_prefix(path, count));
+    ONDOL_TRY_VOID(gguf.metadata.integer(kSplitNumberKey, 0, 0));
+  }
   ONDOL_TRY(std::string architecture, gguf.metadata.string(kArchitectureKey));
   ONDOL_TRY_VOID(check_name(where, kArchitectureKey, architecture));
 
@@ -62,8 +68,6 @@ Result<std::shared_ptr<const ModelFile>> open_gguf(const std::filesystem::path& 
   ONDOL_TRY_VOID(builder.add_all(std::move(gguf.list), *file));
   builder.keep(std::move(file));
   if (count > 1) {
-    ONDOL_TRY(const std::string prefix, split_prefix(path, count));
-    ONDOL_TRY_VOID(builder.metadata().integer(kSplitNumberKey, 0, 0));
     ONDOL_TRY(const std::uint64_t n_more, add_splits(builder, prefix, count));
     n_tensors += n_more;
     const auto expected = static_cast<std::int64_t>(n_tensors);
