@@ -19,12 +19,12 @@
 namespace ondol::engine {
 
 struct EngineOptions {
-  std::int64_t max_context = 0;  // tokens of one sequence; 0: what the model was trained for
+  std::int64_t max_context = 0;  // tokens of one sequence; 0: as trained, at most kv_tokens
   std::int64_t kv_tokens = 0;    // tokens in all KV pages together; 0: one max_context
   std::int64_t page_tokens = 32;
-  std::int64_t max_batch_tokens = 512;  // of one step; at most the model's
+  std::int64_t max_batch_tokens = 512;  // of one step; max_sequences or more, at most the model's
   std::int64_t max_sequences = 16;      // running together; the others wait
-  std::int64_t max_waiting = 1024;      // beyond it submit answers kLimit
+  std::int64_t max_waiting = 1024;      // submit answers kLimit beyond these and max_sequences
   DType kv_dtype = DType::kF16;
 };
 
@@ -38,6 +38,7 @@ struct EngineStats {
 };
 
 class EngineCore;
+class EventQueue;
 
 /// The answer to one request. One consumer thread; outliving the engine is
 /// fine (the rest is one kFinish with kCancelled).
@@ -59,9 +60,8 @@ class Stream {
 
  private:
   friend class Engine;
-  struct Shared;
-  explicit Stream(std::shared_ptr<Shared> shared);
-  std::shared_ptr<Shared> shared_;
+  explicit Stream(std::shared_ptr<EventQueue> events);
+  std::shared_ptr<EventQueue> events_;  // null once moved from
 };
 
 class Engine {

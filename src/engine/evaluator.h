@@ -15,6 +15,8 @@ namespace ondol::engine {
 class Evaluator {
  public:
   /// Model and device must outlive it. Allocates a KV cache of n_context tokens.
+  /// chunk_tokens: of one forward pass, at most the model's max_batch_tokens.
+  /// Errors: kInvalidArgument, kUnsupported (kv_dtype), kOutOfMemory.
   static Result<std::unique_ptr<Evaluator>> create(model::Model& model, device::Device& device,
                                                    std::int64_t n_context,
                                                    std::int64_t chunk_tokens, DType kv_dtype);
@@ -27,11 +29,13 @@ class Evaluator {
                    const std::function<void(std::int64_t, std::span<const float>)>& sink);
 
  private:
-  Evaluator(model::Model& model, std::int64_t n_context, std::int64_t chunk_tokens);
+  Evaluator(model::Model& model, device::Device& device, std::unique_ptr<device::KvCache> cache,
+            std::int64_t n_context, std::int64_t chunk_tokens);
   model::Model& model_;
+  device::Device& device_;
+  std::unique_ptr<device::KvCache> cache_;
   std::int64_t n_context_;
   std::int64_t chunk_tokens_;
-  std::unique_ptr<device::KvCache> cache_;
 };
 
 }  // namespace ondol::engine

@@ -41,6 +41,8 @@ struct SamplingParams {
   std::uint64_t seed = 0;  // the same seed and request give the same tokens
 };
 
+constexpr std::int32_t kMaxTopLogprobs = 1024;
+
 struct GenerationRequest {
   std::vector<std::int32_t> prompt;  // not empty
   std::int64_t max_tokens = 256;     // new tokens at most; 0 computes the prompt only

@@ -1,0 +1,39 @@
+#include "engine/engine.h"
+
+#include <utility>
+
+#include "engine/engine_loop.h"
+#include "engine/request_check.h"
+
+namespace ondol::engine {
+
+Result<std::unique_ptr<Engine>> Engine::start(std::unique_ptr<model::Model> model,
+                                              device::Device& device,
+                                              const EngineOptions& options) {
+  const model::ModelInfo& info = model->info();
+  ONDOL_TRY(const EngineOptions complete, complete_options(options, info));
+  const device::KvCacheShape shape = {
+      info.n_layers,        complete.kv_tokens / complete.page_tokens,
+      complete.page_tokens, info.n_kv_heads,
+      info.d_head,          complete.kv_dtype};
+  ONDOL_TRY(auto cache, make_kv_cache(device, shape));
+  ONDOL_TRY(const std::uint64_t kv_bytes, kv_cache_bytes(shape));
+  auto core =
+      std::make_unique<EngineCore>(std::move(model), device, std::move(cache), complete, kv_bytes);
+  return std::unique_ptr<Engine>(new Engine(std::move(core)));
+}
+
+Engine::Engine(std::unique_ptr<EngineCore> core) : core_(std::move(core)) {}
+Engine::~Engine() = default;
+
+Result<Stream> Engine::submit(GenerationRequest request) {
+  ONDOL_TRY_VOID(check_request(request, model_info().n_vocab, options().max_context));
+  ONDOL_TRY(auto events, core_->inbox().submit(std::move(request)));
+  return Stream(std::move(events));
+}
+
+EngineStats Engine::stats() const { return core_->inbox().stats(); }
+const model::ModelInfo& Engine::model_info() const { return core_->model_info(); }
+const EngineOptions& Engine::options() const { return core_->options(); }
+
+}  // namespace ondol::engine

@@ -1,0 +1,92 @@
+// The engine thread's side: it alone owns sequences, pages, scheduler and random
+// states. One turn: take the mail (new requests, cancellations), plan, run the
+// model once, pick tokens, hand out events. A turn without work sleeps in the inbox.
+//
+// Every request that came in leaves by close(), which is where its one kFinish
+// is made.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "engine/event_queue.h"
+#include "engine/inbox.h"
+#include "engine/sampler.h"
+#include "engine/scheduler.h"
+
+namespace ondol::engine {
+
+class EngineCore {
+ public:
+  /// REQUIRES: options from complete_options(), a cache of that shape.
+  EngineCore(std::unique_ptr<model::Model> model, device::Device& device,
+             std::unique_ptr<device::KvCache> cache, const EngineOptions& options,
+             std::uint64_t kv_bytes);
+  ~EngineCore();  // ends all requests, joins the thread
+  EngineCore(const EngineCore&) = delete;
+  EngineCore& operator=(const EngineCore&) = delete;
+
+  Inbox& inbox() { return *inbox_; }
+  const EngineOptions& options() const { return options_; }
+  const model::ModelInfo& model_info() const { return model_->info(); }
+
+ private:
+  // A request from the mail until its finish.
+  struct Open {
+    explicit Open(Submission submission);
+
+    Sequence sequence;
+    Sampler sampler;
+    std::shared_ptr<EventQueue> events;
+    std::vector<std::int32_t> stop_tokens;
+    std::int64_t max_tokens;
+    std::int64_t n_prompt;
+    std::int64_t n_said = 0;
+    Clock::time_point submitted_at;
+    std::optional<Clock::time_point> started_at;  // its first step began
+    std::optional<Clock::time_point> first_at;    // first token out
+    Clock::time_point last_at;                    // latest token out
+    Timings timings() const;
+  };
+
+  void run();
+  void accept(Mail& mail);
+  void step();
+  EngineStats stats() const;
+  void fill_batch(std::span<const Work> work);
+  void take_logits(Open& open, std::span<const float> logits);
+  void close(Open& open, FinishReason reason, std::optional<Error> error = std::nullopt);
+  void deliver();
+
+  const EngineOptions options_;
+  const std::unique_ptr<model::Model> model_;
+  device::Device& device_;
+  const std::unique_ptr<device::KvCache> cache_;
+  const std::uint64_t kv_bytes_;
+  std::shared_ptr<Inbox> inbox_;
+  Scheduler scheduler_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Open>> open_;
+  SamplerScratch scratch_;
+
+  // One step's batch. [n_tokens] but where said.
+  std::vector<std::int32_t> tokens_;
+  std::vector<std::int32_t> positions_;
+  std::vector<std::int32_t> slots_;
+  std::vector<device::AttentionSequence> sequences_;  // [n_work]
+  std::vector<std::int32_t> logit_rows_;  // [n_ready]: those with all known tokens computed
+  std::vector<Open*> worked_;             // [n_work]
+
+  // Events of this turn, delivered when its effects are visible in stats().
+  std::vector<std::pair<std::shared_ptr<EventQueue>, Event>> outbox_;
+  std::int64_t n_closed_ = 0;
+
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace ondol::engine

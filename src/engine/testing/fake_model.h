@@ -1,0 +1,178 @@
+// For tests: a model whose next token depends on every token of its sequence as
+// read back from the pages, and on their positions. Wrong pages, slots, positions
+// or rows change what it says, so equal answers prove the bookkeeping.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "engine/random.h"
+#include "model/model.h"
+
+namespace ondol::engine {
+
+constexpr std::int32_t kFakeVocab = 97;
+constexpr std::int32_t kFakePoison = 13;  // logits after this token are NaN
+
+/// The logits after `tokens`: a hash of all of them spread over [-4, 4).
+inline std::vector<float> fake_logits(std::span<const std::int32_t> tokens) {
+  std::uint64_t hash = 1;
+  for (const std::int32_t token : tokens) {
+    hash = mix64(hash * kGoldenGamma + static_cast<std::uint64_t>(token) + 1);
+  }
+  std::vector<float> logits(kFakeVocab);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    logits[i] = static_cast<float>(8 * random_unit(hash, i) - 4);
+  }
+  if (!tokens.empty() && tokens.back() == kFakePoison) {
+    logits[5] = std::numeric_limits<float>::quiet_NaN();
+  }
+  return logits;
+}
+
+class FakeCache : public device::KvCache {
+ public:
+  struct Slot {
+    std::int32_t token = -1;
+    std::int32_t position = -1;
+  };
+  explicit FakeCache(const device::KvCacheShape& shape)
+      : KvCache(shape), slots(static_cast<std::size_t>(shape.n_pages * shape.page_tokens)) {}
+  std::vector<Slot> slots;
+};
+
+/// Makes caches; computes nothing.
+class FakeDevice : public device::Device {
+ public:
+  std::string description() const override { return "fake"; }
+  bool supports(device::Op op, DType dtype) const override {
+    return op == device::Op::kKvCache && dtype != DType::kQ4_K;
+  }
+  Result<std::unique_ptr<device::Buffer>> alloc(std::size_t) override { return refuse(); }
+  Result<std::unique_ptr<device::Weight>> load_weight(const TensorView&, device::WeightUse,
+                                                      std::shared_ptr<const void>) override {
+    return refuse();
+  }
+  Result<std::unique_ptr<device::KvCache>> make_kv_cache(
+      const device::KvCacheShape& shape) override {
+    return std::make_unique<FakeCache>(shape);
+  }
+  void upload(const device::Tensor&, std::span<const float>) override { bug(); }
+  void download(const device::Tensor&, std::span<float>) override { bug(); }
+  std::span<const float> host_view(const device::Tensor&) override { return {}; }
+  void wait() override {}
+  void embed(std::span<const std::int32_t>, const device::Weight&, float, device::Tensor) override {
+    bug();
+  }
+  void matmul(device::Tensor, std::span<const device::MatmulTarget>) override { bug(); }
+  void rms_norm(device::Tensor, const device::Weight&, float, float, device::Tensor) override {
+    bug();
+  }
+  void rope_angles(std::span<const std::int32_t>, std::span<const float>, float,
+                   device::Tensor) override {
+    bug();
+  }
+  void rope(device::Tensor, std::int64_t, device::Tensor, device::RopeStyle) override { bug(); }
+  void kv_append(device::KvCache&, std::int64_t, device::Tensor, device::Tensor,
+                 std::span<const std::int32_t>) override {
+    bug();
+  }
+  void attention(device::Tensor, const device::KvCache&, std::int64_t,
+                 std::span<const device::AttentionSequence>, const device::AttentionParams&,
+                 device::Tensor) override {
+    bug();
+  }
+  void gated_act(device::Tensor, device::Tensor, device::Activation, device::Tensor) override {
+    bug();
+  }
+  void add(device::Tensor, device::Tensor) override { bug(); }
+  void add_bias(device::Tensor, const device::Weight&) override { bug(); }
+  void scale(device::Tensor, float) override { bug(); }
+  void softcap(device::Tensor, float) override { bug(); }
+  void gather_rows(device::Tensor, std::span<const std::int32_t>, device::Tensor) override {
+    bug();
+  }
+
+ private:
+  static void bug() { FAIL() << "the engine computes nothing by itself"; }
+  static tl::unexpected<Error> refuse() {
+    return fail(ErrorCode::kUnsupported, "fake", "", "makes caches only");
+  }
+};
+
+class FakeModel : public model::Model {
+ public:
+  /// `before_forward` may be empty; it runs on the engine thread.
+  FakeModel(std::int64_t max_context, std::int64_t max_batch_tokens,
+            std::function<void()> before_forward = {})
+      : max_batch_tokens_(max_batch_tokens), before_forward_(std::move(before_forward)) {
+    info_.family = "fake";
+    info_.n_vocab = kFakeVocab;
+    info_.n_layers = info_.n_heads = info_.n_kv_heads = 1;
+    info_.d_model = info_.d_head = info_.d_ff = 32;
+    info_.max_context = max_context;
+  }
+
+  const model::ModelInfo& info() const override { return info_; }
+  std::uint64_t weight_bytes_per_token() const override { return 0; }
+  std::uint64_t weight_bytes() const override { return 0; }
+  std::uint64_t workspace_bytes() const override { return 0; }
+
+  std::span<const float> forward(const model::Batch& batch, device::KvCache& cache) override {
+    if (before_forward_) before_forward_();
+    auto& slots = dynamic_cast<FakeCache&>(cache).slots;
+    const auto page_tokens = static_cast<std::size_t>(cache.shape().page_tokens);
+    const std::size_t n_tokens = batch.tokens.size();
+    EXPECT_LE(static_cast<std::int64_t>(n_tokens), max_batch_tokens_);
+    EXPECT_EQ(batch.positions.size(), n_tokens);
+    EXPECT_EQ(batch.slots.size(), n_tokens);
+    for (std::size_t i = 0; i < n_tokens; ++i) {
+      slots.at(static_cast<std::size_t>(batch.slots[i])) = {batch.tokens[i], batch.positions[i]};
+    }
+    logits_.clear();
+    std::size_t next_row = 0;
+    std::size_t next_wanted = 0;
+    for (const device::AttentionSequence& sequence : batch.sequences) {
+      EXPECT_EQ(static_cast<std::size_t>(sequence.first_row), next_row);
+      for (std::int32_t i = 0; i < sequence.n_rows; ++i, ++next_row) {
+        EXPECT_EQ(batch.positions[next_row], sequence.n_past + i);
+        if (next_wanted == batch.logit_rows.size() ||
+            batch.logit_rows[next_wanted] != static_cast<std::int32_t>(next_row)) {
+          continue;
+        }
+        ++next_wanted;
+        std::vector<std::int32_t> seen;
+        for (std::int32_t t = 0; t <= sequence.n_past + i; ++t) {
+          const auto index = static_cast<std::size_t>(t);
+          const auto page = static_cast<std::size_t>(sequence.pages[index / page_tokens]);
+          const FakeCache::Slot& slot = slots.at(page * page_tokens + index % page_tokens);
+          EXPECT_EQ(slot.position, t);
+          seen.push_back(slot.token);
+        }
+        const std::vector<float> row = fake_logits(seen);
+        logits_.insert(logits_.end(), row.begin(), row.end());
+      }
+    }
+    EXPECT_EQ(next_row, n_tokens);
+    EXPECT_EQ(next_wanted, batch.logit_rows.size());
+    return logits_;
+  }
+
+ private:
+  model::ModelInfo info_;
+  std::int64_t max_batch_tokens_;
+  std::function<void()> before_forward_;
+  std::vector<float> logits_;  // [n_logit_rows, n_vocab]
+};
+
+}  // namespace ondol::engine
