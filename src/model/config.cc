@@ -168,16 +168,22 @@ Result<bool> read_tied(const Config& config, bool fallback) {
 }
 
 Result<std::vector<std::int32_t>> read_layer_windows(const Config& config, std::int64_t n_layers,
-                                                     std::int32_t window) {
+                                                     std::int32_t window,
+                                                     std::int64_t first_sliding) {
+  std::vector<std::int32_t> windows;
   const std::string key = config.name({"", "layer_types"});
-  if (key.empty()) return std::vector<std::int32_t>();
-  ONDOL_TRY(const auto* types, config.metadata().array<std::string_view>(key));
-  if (types == nullptr) return std::vector<std::int32_t>();
+  const std::vector<std::string_view>* types = nullptr;
+  if (!key.empty()) {
+    ONDOL_TRY(types, config.metadata().array<std::string_view>(key));
+  }
+  if (types == nullptr) {
+    for (std::int64_t i = 0; i < n_layers; ++i) windows.push_back(i < first_sliding ? 0 : window);
+    return windows;
+  }
   if (!std::cmp_equal(types->size(), n_layers)) {
     return fail(ErrorCode::kInvalidFile, config.where(), key, "not one entry a layer",
                 types->size(), n_layers);
   }
-  std::vector<std::int32_t> windows;
   for (const std::string_view type : *types) {
     if (type != "full_attention" && type != "sliding_attention") {
       return fail(ErrorCode::kUnsupported, config.where(), key, "unknown kind of attention",

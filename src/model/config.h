@@ -78,10 +78,12 @@ Result<Hyperparameters> read_hyperparameters(const Config& config, std::string_v
 /// whether a GGUF lacks "output.weight".
 Result<bool> read_tied(const Config& config, bool fallback);
 
-/// The attention window of each layer from "layer_types" ("full_attention",
-/// "sliding_attention"); empty when the file has no such list.
+/// The attention window of each layer, 0 for all: from "layer_types"
+/// ("full_attention", "sliding_attention"), or, where the file has no such list,
+/// `window` from layer `first_sliding` on.
 /// Errors: kInvalidFile for another length, kUnsupported for other types.
 Result<std::vector<std::int32_t>> read_layer_windows(const Config& config, std::int64_t n_layers,
-                                                     std::int32_t window);
+                                                     std::int32_t window,
+                                                     std::int64_t first_sliding);
 
 }  // namespace ondol::model

@@ -135,6 +135,13 @@ void Decoder::project(Tensor x, std::initializer_list<Projection> projections) {
   }
 }
 
+Tensor Decoder::compute_angles(const Batch& batch, const Rope& rope, Tensor room) {
+  const auto n_pairs = static_cast<std::int64_t>(rope.inv_freq.size());
+  const Tensor angles = {room.buffer, room.offset, room.n_rows, 2 * n_pairs};
+  device_->rope_angles(batch.positions, rope.inv_freq, rope.magnitude, angles);
+  return angles;
+}
+
 void Decoder::norm_heads(Tensor x, const device::Weight* weight, float offset) {
   const Tensor heads = x.reshape(x.n_elements() / info_.d_head, info_.d_head);
   norm(heads, weight, offset, heads);

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "device/device.h"
 #include "model/model.h"
+#include "model/rope_scaling.h"
 #include "model/weight_loader.h"
 
 namespace ondol::model {
@@ -84,7 +85,9 @@ class Decoder : public Model {
   void norm(device::Tensor x, const device::Weight* weight, float offset, device::Tensor out) {
     device_->rms_norm(x, *weight, rms_eps_, offset, out);
   }
-  /// The same for each head: x is [n_tokens, n * d_head], in place.
+  /// Cosines and sines of the batch's positions, in the first columns of `room`.
+  device::Tensor compute_angles(const Batch& batch, const Rope& rope, device::Tensor room);
+  /// The norm of each head: x is [n_tokens, n * d_head], in place.
   void norm_heads(device::Tensor x, const device::Weight* weight, float offset);
 
  private:

@@ -69,17 +69,10 @@ Result<void> read_windows(const Config& config, LlamaConfig& out) {
   constexpr Key kWindow = {"attention.sliding_window", "sliding_window"};
   ONDOL_TRY(const std::int64_t window, config.integer_or(kWindow, 0, 0, 2147483647));
   if (!used || window == 0) return {};
-  ONDOL_TRY(std::vector<std::int32_t> listed,
-            read_layer_windows(config, n_layers, static_cast<std::int32_t>(window)));
-  if (!listed.empty()) {
-    out.windows = std::move(listed);
-    return {};
-  }
   ONDOL_TRY(const std::int64_t first,
-            config.integer_or({"", "max_window_layers"}, 0, 0, 2147483647));
-  for (std::int64_t i = is_qwen2 ? first : 0; i < n_layers; ++i) {
-    out.windows[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(window);
-  }
+            config.integer_or({"", "max_window_layers"}, 28, 0, 2147483647));
+  ONDOL_TRY(out.windows, read_layer_windows(config, n_layers, static_cast<std::int32_t>(window),
+                                            is_qwen2 ? first : 0));
   return {};
 }
 
@@ -168,10 +161,7 @@ class Llama final : public Decoder {
  protected:
   void run_layers(const Batch& batch, device::KvCache& cache, const Activations& a) override {
     device().embed(batch.tokens, *embedding_, config_.embedding_scale, a.x);
-    const Rope& rope = config_.rope;
-    const device::Tensor angles = {a.angles.buffer, a.angles.offset, a.angles.n_rows,
-                                   2 * static_cast<std::int64_t>(rope.inv_freq.size())};
-    device().rope_angles(batch.positions, rope.inv_freq, rope.magnitude, angles);
+    const device::Tensor angles = compute_angles(batch, config_.rope, a.angles);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       attend(layers_[i], static_cast<std::int64_t>(i), batch, cache, a, angles);
       feed_forward(layers_[i], a);

@@ -23,10 +23,16 @@ struct Architecture {
 constexpr std::array kArchitectures = {
     Architecture{"llama", Layout::kGguf, make_llama},
     Architecture{"qwen2", Layout::kGguf, make_llama},
+    Architecture{"qwen3", Layout::kGguf, make_qwen3},
+    Architecture{"gemma3", Layout::kGguf, make_gemma3},
     Architecture{"LlamaForCausalLM", Layout::kHuggingFace, make_llama},
     Architecture{"MistralForCausalLM", Layout::kHuggingFace, make_llama},
     Architecture{"Qwen2ForCausalLM", Layout::kHuggingFace, make_llama},
     Architecture{"HyperCLOVAXForCausalLM", Layout::kHuggingFace, make_llama},
+    Architecture{"Qwen3ForCausalLM", Layout::kHuggingFace, make_qwen3},
+    Architecture{"Gemma3ForCausalLM", Layout::kHuggingFace, make_gemma3},
+    Architecture{"Gemma3ForConditionalGeneration", Layout::kHuggingFace, make_gemma3,
+                 "text_config."},
 };
 
 Result<Architecture> find_architecture(const format::ModelFile& file) {

@@ -124,12 +124,13 @@ const device::Weight* WeightLoader::load(const std::string& name, const Shape& s
 Result<const device::Weight*> WeightLoader::try_load(const std::string& name, const Shape& shape,
                                                      WeightUse use, bool is_table) {
   const std::string& where = file_.metadata().where();
-  const format::Weight* found = file_.find(name);
-  if (found == nullptr) {
-    return fail(ErrorCode::kInvalidFile, where, name, "this weight is missing", "none",
-                shape.to_string());
+  const auto found = file_.require(name);
+  if (!found) {
+    Error error = found.error();
+    if (error.limit.empty()) error.limit = shape.to_string();
+    return tl::unexpected(std::move(error));
   }
-  const TensorView& tensor = found->tensor;
+  const TensorView& tensor = (*found)->tensor;
   if (tensor.shape != shape) {
     return fail(ErrorCode::kInvalidFile, where, name, "unexpected shape", tensor.shape.to_string(),
                 shape.to_string());
