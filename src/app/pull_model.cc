@@ -1,0 +1,28 @@
+#include "app/pull_model.h"
+
+#include "app/console.h"
+#include "app/progress.h"
+
+namespace ondol::app {
+
+Result<hub::StoredModel> pull_with_progress(const hub::Store& store, const hub::ModelName& name,
+                                            const PullSettings& settings) {
+  ProgressBar bar;
+  hub::PullOptions options;
+  options.force = settings.force;
+  options.stall_timeout_s = settings.stall_timeout_s;
+  if (const auto endpoint = environment("HF_ENDPOINT"); !endpoint.empty()) {
+    options.hf_endpoint = endpoint;
+  }
+  options.hf_token = environment("HF_TOKEN");
+  options.progress = [&](std::string_view what, std::uint64_t done, std::uint64_t total) {
+    bar.update(what, done, total);
+  };
+  options.notice = [&](std::string_view line) {
+    bar.clear();
+    print_note(line);
+  };
+  return hub::pull(store, name, options);
+}
+
+}  // namespace ondol::app
