@@ -34,6 +34,13 @@ bool can_quantize(DType dtype) {
     case DType::kF16:
     case DType::kBF16:
     case DType::kQ8_0:
+    case DType::kQ4_0:
+    case DType::kQ4_1:
+    case DType::kQ5_0:
+    case DType::kQ5_1:
+    case DType::kQ4_K:
+    case DType::kQ5_K:
+    case DType::kQ6_K:
       return true;
     default:
       return false;
@@ -52,6 +59,20 @@ void quantize_row(DType dtype, const float* values, std::byte* out, std::size_t 
       return encode_halves<f32_to_bf16>(values, out, n);
     case DType::kQ8_0:
       return encode_row<BlockQ8_0>(values, out, n, kSmallBlock);
+    case DType::kQ4_0:
+      return encode_row<BlockQ4_0>(values, out, n, kSmallBlock);
+    case DType::kQ4_1:
+      return encode_row<BlockQ4_1>(values, out, n, kSmallBlock);
+    case DType::kQ5_0:
+      return encode_row<BlockQ5_0>(values, out, n, kSmallBlock);
+    case DType::kQ5_1:
+      return encode_row<BlockQ5_1>(values, out, n, kSmallBlock);
+    case DType::kQ4_K:
+      return encode_row<BlockQ4_K>(values, out, n, kSuperBlock);
+    case DType::kQ5_K:
+      return encode_row<BlockQ5_K>(values, out, n, kSuperBlock);
+    case DType::kQ6_K:
+      return encode_row<BlockQ6_K>(values, out, n, kSuperBlock);
     default:
       ONDOL_CHECK(can_quantize(dtype));
   }
