@@ -30,6 +30,7 @@ inline constexpr std::string_view kGoldenNames[] = {
     "llama_biases_head_dim",
     "mistral_window_bf16",
     "qwen2_f16",
+    "qwen2_plain_f16",
     "hyperclovax",
     "qwen3_tied",
     "qwen3_untied_yarn",

@@ -145,6 +145,8 @@ def llamas():
     make("qwen2_f16", causal(
         t.Qwen2Config, t.Qwen2ForCausalLM, tie_word_embeddings=True, use_sliding_window=True,
         sliding_window=7, max_window_layers=1), 5, torch.float16)
+    make("qwen2_plain_f16", causal(
+        t.Qwen2Config, t.Qwen2ForCausalLM, num_hidden_layers=1), 7, torch.float16)
     make("hyperclovax", causal(
         t.HyperCLOVAXConfig, t.HyperCLOVAXForCausalLM, embedding_multiplier=3.0,
         attention_multiplier=0.17, residual_multiplier=0.6, logits_scaling=0.4), 6)
