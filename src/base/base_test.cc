@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -75,6 +77,21 @@ TEST(MappedFile, SaysWhatIsWrong) {
   const auto directory = MappedFile::open(std::filesystem::temp_directory_path());
   ASSERT_FALSE(directory);
   EXPECT_EQ(directory.error().code, ErrorCode::kInvalidFile);
+}
+
+TEST(MappedFile, ReleasedPagesReadTheSameAndOtherMemoryIsLeftAlone) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "ondol_released";
+  const std::string text(20000, 'x');
+  std::ofstream(path) << text;
+  const auto file = MappedFile::open(path).value();
+  const auto* bytes = reinterpret_cast<const char*>(file->bytes().data());
+  EXPECT_EQ(bytes[9000], 'x');
+  MappedFile::release_pages(file->bytes().subspan(100, 15000));
+  EXPECT_EQ(std::string(bytes, text.size()), text);
+  // Anonymous memory would read as zeros afterwards.
+  const std::vector<std::byte> own(1 << 20U, std::byte{7});
+  MappedFile::release_pages(own);
+  EXPECT_EQ(std::count(own.begin(), own.end(), std::byte{7}), std::ssize(own));
 }
 
 TEST(MappedFile, MapsBytesAndEmptyFiles) {

@@ -5,8 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <mutex>
 #include <system_error>
+#include <vector>
 
 namespace ondol {
 namespace {
@@ -22,6 +25,21 @@ tl::unexpected<Error> system_error(const std::filesystem::path& path, std::strin
   const int number = errno;
   const auto code = number == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
   return fail(code, path.string(), what, std::generic_category().message(number));
+}
+
+/// The mappings that live, so that release_pages never touches other memory.
+struct Mappings {
+  std::mutex mutex;
+  std::vector<std::span<const std::byte>> all;
+};
+
+Mappings& mappings() {
+  static Mappings instance;
+  return instance;
+}
+
+bool contains(std::span<const std::byte> outer, std::span<const std::byte> inner) {
+  return inner.data() >= outer.data() && inner.data() + inner.size() <= outer.data() + outer.size();
 }
 
 }  // namespace
@@ -41,13 +59,31 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
     if (address == MAP_FAILED) return system_error(path, "mmap");
     bytes = {static_cast<const std::byte*>(address), size};
+    const std::scoped_lock lock(mappings().mutex);
+    mappings().all.push_back(bytes);
   }
   return std::shared_ptr<const MappedFile>(new MappedFile(path, bytes));
 }
 
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) {
+    const std::scoped_lock lock(mappings().mutex);
+    std::erase_if(mappings().all, [this](auto& other) { return other.data() == bytes_.data(); });
     ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  }
+}
+
+void MappedFile::release_pages(std::span<const std::byte> bytes) {
+  const std::scoped_lock lock(mappings().mutex);
+  const auto inside = [bytes](auto& mapping) { return contains(mapping, bytes); };
+  if (std::ranges::none_of(mappings().all, inside)) return;
+  // Whole pages only: the ends may belong to neighbours that are still in use.
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const std::uintptr_t first = (begin + page - 1) / page * page;
+  const std::uintptr_t end = (begin + bytes.size()) / page * page;
+  if (first < end) {
+    ::madvise(const_cast<std::byte*>(bytes.data()) + (first - begin), end - first, MADV_DONTNEED);
   }
 }
 

@@ -25,6 +25,11 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   std::span<const std::byte> bytes() const { return bytes_; }
+
+  /// Gives back the memory that `bytes` takes in this process, if a living
+  /// mapping holds them; does nothing for other memory. Reading them again is
+  /// right and merely slower. For whoever has made its own copy.
+  static void release_pages(std::span<const std::byte> bytes);
   const std::filesystem::path& path() const { return path_; }
 
  private:

@@ -19,10 +19,11 @@ Result<std::unique_ptr<Device>> make_device(const DeviceOptions& options) {
     }
     return make_reference_device(options);
   }
+  if (options.name == "cpu") return make_cpu_device(options);
   return fail(ErrorCode::kInvalidArgument, "device", "name", "no such device",
-              std::string(options.name), "reference");
+              std::string(options.name), "cpu or reference");
 }
 
-std::span<const std::string_view> available_isas() { return {}; }
+std::span<const std::string_view> available_isas() { return cpu_isas(); }
 
 }  // namespace ondol::device

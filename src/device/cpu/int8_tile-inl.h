@@ -1,0 +1,387 @@
+// The int8 matrix product as a template over an ISA's primitives. Included by
+// the isa_*.cc files, each of which defines a struct of primitives and calls
+// make_int8_kernels. Everything is in an unnamed namespace and free of the
+// standard library: no function compiled here for one ISA may be merged by the
+// linker with another's.
+//
+// Primitives of an ISA (rows are lanes, see packed_format.h):
+//   kLanes                   rows in a register; Bytes holds 4 codes of each
+//   kTileRows, kTileGroups   the shape of a GEMM tile: rows x groups of kLanes
+//   kSigned                  how int8 codes that do not fit 7 bits are taken:
+//                            kAsTheyAre, or kBiased (code + 128, unsigned)
+//   load, store, field<shift, mask> (bytes >> shift, or << -shift, then & mask),
+//   either, bias128, lookup, quad (4 codes of an activation to every lane)
+//   Partial<Code>            a chain of dots before it is widened, at most
+//                            chain(Code) long: start, add, finish(-> Ints)
+//   f16, u8, i8, e8m0        32-bit floats from kLanes stored scales
+//   to_float, set, mul, fma, add, load_floats, store_floats, prefetch
+#pragma once
+
+#include "device/cpu/int8_kernels.h"
+#include "device/cpu/packed_format.h"
+
+/// Inlined in every build type: what these functions leave to the optimizer is
+/// whether loop indices become constants.
+#define ONDOL_INLINE [[gnu::always_inline]] inline
+
+namespace ondol::device::cpu {
+namespace {
+
+enum class SignedCodes : unsigned char { kAsTheyAre, kBiased };
+
+template <class Isa, DType kDType>
+inline constexpr bool kIsSigned = packed_format(kDType).codes == CodeKind::kSigned ||
+                                  packed_format(kDType).codes == CodeKind::kTableSigned;
+
+/// What is subtracted from a code in its dot product: the format's own bias, and
+/// the ISA's where signed codes are made unsigned.
+template <class Isa, DType kDType>
+inline constexpr int kBias =
+    packed_format(kDType).bias +
+    (kIsSigned<Isa, kDType> && Isa::kSigned == SignedCodes::kBiased ? 128 : 0);
+
+/// How codes go into the dot product: their greatest value, and whether signed.
+template <int kMax, bool kSigned>
+struct Code {
+  static constexpr int max = kMax;
+  static constexpr bool is_signed = kSigned;
+};
+
+template <class Isa, DType kDType>
+using CodeOf = Code<packed_format(kDType).max_code,
+                    kIsSigned<Isa, kDType> && Isa::kSigned == SignedCodes::kAsTheyAre>;
+
+/// Reads codes and scales where they are packed. `super` and `block` move along.
+template <class Isa, DType kDType>
+struct PackedSource {
+  static constexpr PackedFormat kFormat = packed_format(kDType);
+  static constexpr int kSuperBlocks = kFormat.super_blocks;
+  static constexpr std::size_t kScaleBytes = kFormat.scale_bytes();
+  static constexpr std::size_t kHeaderBytes = kFormat.header_bytes();
+  static constexpr std::size_t kSubScaleBytes = kFormat.sub_scale_bytes();
+  static constexpr std::size_t kCodesAt = kSubScaleBytes + kFormat.sub_min_bytes();
+  static constexpr std::size_t kBaseBytes = kFormat.base_bytes();
+  static constexpr std::size_t kBlockBytes = kFormat.block_bytes();
+  static constexpr std::size_t kSuperBytes = kFormat.super_bytes();
+
+  const std::uint8_t* super;
+  const std::uint8_t* block;
+
+  explicit PackedSource(const std::uint8_t* panel, std::int64_t block_index = 0)
+      : super(panel + static_cast<std::size_t>(block_index / kSuperBlocks) * kSuperBytes),
+        block(super + kHeaderBytes +
+              static_cast<std::size_t>(block_index % kSuperBlocks) * kBlockBytes),
+        left_(kSuperBlocks - static_cast<int>(block_index % kSuperBlocks)) {}
+
+  ONDOL_INLINE void next() {
+    block += kBlockBytes;
+    if (kSuperBlocks == 1 || --left_ == 0) {
+      super = block;
+      block += kHeaderBytes;
+      left_ = kSuperBlocks;
+    }
+  }
+
+  template <int kBits, int kShiftTo>
+  ONDOL_INLINE static typename Isa::Bytes plane(const std::uint8_t* at, int quad, int group) {
+    // Quads q, q + stride, .. share a byte; the shift must be a constant, hence the switch.
+    const typename Isa::Bytes bytes =
+        Isa::load(at + static_cast<std::size_t>(quad % kBits) * kQuadBytes +
+                  static_cast<std::size_t>(group) * Isa::kLanes * 4);
+    constexpr unsigned kMask = ((1U << static_cast<unsigned>(kBits)) - 1U)
+                               << static_cast<unsigned>(kShiftTo);
+    switch (quad / kBits) {
+      case 0:
+        return Isa::template field<0 - kShiftTo, kMask>(bytes);
+      case 1:
+        return Isa::template field<(kBits - kShiftTo) % 8, kMask>(bytes);
+      case 2:
+        return Isa::template field<(2 * kBits - kShiftTo) % 8, kMask>(bytes);
+      case 3:
+        return Isa::template field<(3 * kBits - kShiftTo) % 8, kMask>(bytes);
+      case 4:
+        return Isa::template field<(4 * kBits - kShiftTo) % 8, kMask>(bytes);
+      case 5:
+        return Isa::template field<(5 * kBits - kShiftTo) % 8, kMask>(bytes);
+      case 6:
+        return Isa::template field<(6 * kBits - kShiftTo) % 8, kMask>(bytes);
+      default:
+        return Isa::template field<(7 * kBits - kShiftTo) % 8, kMask>(bytes);
+    }
+  }
+
+  ONDOL_INLINE typename Isa::Bytes codes(int quad, int group) const {
+    const std::uint8_t* base = block + kCodesAt;
+    typename Isa::Bytes result;
+    if constexpr (kFormat.base_bits == 8) {
+      result = Isa::load(base + static_cast<std::size_t>(quad) * kQuadBytes +
+                         static_cast<std::size_t>(group) * Isa::kLanes * 4);
+    } else {
+      result = plane<kFormat.base_bits, 0>(base, quad, group);
+    }
+    if constexpr (kFormat.high_bits != 0) {
+      result = Isa::either(
+          result, plane<kFormat.high_bits, kFormat.base_bits>(base + kBaseBytes, quad, group));
+    }
+    if constexpr (kFormat.codes == CodeKind::kTableSigned ||
+                  kFormat.codes == CodeKind::kTableUnsigned) {
+      result = Isa::lookup(code_table(kDType), result);
+    }
+    if constexpr (kIsSigned<Isa, kDType> && Isa::kSigned == SignedCodes::kBiased) {
+      result = Isa::bias128(result);
+    }
+    return result;
+  }
+
+  ONDOL_INLINE typename Isa::Floats scale(int sub, int group) const {
+    const int row = group * Isa::kLanes;
+    if constexpr (kFormat.scale == ScaleKind::kE8M0) {
+      return Isa::e8m0(super + row);
+    } else {
+      const typename Isa::Floats d = Isa::f16(super + static_cast<std::size_t>(row) * 2);
+      const std::uint8_t* at = block + static_cast<std::size_t>(sub) * kPanelRows + row;
+      if constexpr (kFormat.scale == ScaleKind::kF16TimesU8) return Isa::mul(d, Isa::u8(at));
+      if constexpr (kFormat.scale == ScaleKind::kF16TimesI8) return Isa::mul(d, Isa::i8(at));
+      return d;
+    }
+  }
+
+  ONDOL_INLINE typename Isa::Floats min(int sub, int group) const {
+    const int row = group * Isa::kLanes;
+    const typename Isa::Floats m =
+        Isa::f16(super + kScaleBytes + static_cast<std::size_t>(row) * 2);
+    if constexpr (kFormat.min == MinKind::kF16TimesU8) {
+      return Isa::mul(
+          m, Isa::u8(block + kSubScaleBytes + static_cast<std::size_t>(sub) * kPanelRows + row));
+    }
+    return m;
+  }
+
+ private:
+  int left_;
+};
+
+constexpr int kChunkBlocks = 8;  // expanded at once: 8 KB of codes, within the first cache
+
+/// Codes and scales of up to kChunkBlocks blocks of a panel, expanded.
+template <int kSubs>
+struct Expanded {
+  alignas(64) std::uint8_t codes[kChunkBlocks][kQuads][kQuadBytes];
+  alignas(64) float scales[kChunkBlocks][kSubs][kPanelRows];
+  alignas(64) float mins[kChunkBlocks][kSubs][kPanelRows];
+};
+
+template <class Isa, int kSubs>
+struct ExpandedSource {
+  const Expanded<kSubs>* chunk;
+  int index = 0;
+
+  ONDOL_INLINE void next() { ++index; }
+  ONDOL_INLINE typename Isa::Bytes codes(int quad, int group) const {
+    return Isa::load(&chunk->codes[index][quad][group * Isa::kLanes * 4]);
+  }
+  ONDOL_INLINE typename Isa::Floats scale(int sub, int group) const {
+    return Isa::load_floats(&chunk->scales[index][sub][group * Isa::kLanes]);
+  }
+  ONDOL_INLINE typename Isa::Floats min(int sub, int group) const {
+    return Isa::load_floats(&chunk->mins[index][sub][group * Isa::kLanes]);
+  }
+};
+
+template <class Isa, DType kDType>
+void expand(const std::uint8_t* panel, std::int64_t first_block, int n_blocks,
+            Expanded<packed_format(kDType).n_subs()>& out) {
+  constexpr PackedFormat kFormat = packed_format(kDType);
+  constexpr int kGroups = kPanelRows / Isa::kLanes;
+  PackedSource<Isa, kDType> source(panel, first_block);
+  for (int b = 0; b < n_blocks; ++b, source.next()) {
+    Isa::prefetch(source.block + kChunkBlocks * source.kBlockBytes, source.kBlockBytes);
+    for (int g = 0; g < kGroups; ++g) {
+#pragma GCC unroll 8
+      for (int q = 0; q < kQuads; ++q) {
+        Isa::store(&out.codes[b][q][g * Isa::kLanes * 4], source.codes(q, g));
+      }
+      for (int s = 0; s < kFormat.n_subs(); ++s) {
+        Isa::store_floats(&out.scales[b][s][g * Isa::kLanes], source.scale(s, g));
+        if constexpr (kFormat.min != MinKind::kNone) {
+          Isa::store_floats(&out.mins[b][s][g * Isa::kLanes], source.min(s, g));
+        }
+      }
+    }
+  }
+}
+
+/// The tile: acc[m][g] of kRows activations and kGroups registers of outputs go
+/// over n_blocks blocks. out[m * stride + g * kLanes], read first unless kFresh.
+template <class Isa, DType kDType, int kRows, int kGroups, bool kFresh, class Source>
+ONDOL_INLINE void tile(Source source, int first_group, const QuantizedRows& x, std::int64_t row,
+                       std::int64_t first_block, std::int64_t n_blocks, float* out,
+                       std::int64_t stride) {
+  constexpr PackedFormat kFormat = packed_format(kDType);
+  constexpr int kSubs = kFormat.n_subs();
+  constexpr int kSubQuads = kQuads / kSubs;
+  using Codes = CodeOf<Isa, kDType>;
+  using Partial = typename Isa::template Partial<Codes>;
+  constexpr int kChain = Partial::kChain < kSubQuads ? Partial::kChain : kSubQuads;
+  static_assert(kSubQuads % kChain == 0);
+
+  const std::int64_t x_blocks = x.n_cols / kBlock;
+  typename Isa::Floats acc[kRows][kGroups];
+  for (int m = 0; m < kRows; ++m) {
+    for (int g = 0; g < kGroups; ++g) {
+      acc[m][g] = kFresh ? Isa::set(0.0F)
+                         : Isa::load_floats(out + m * stride + (first_group + g) * Isa::kLanes);
+    }
+  }
+  for (std::int64_t b = first_block; b < first_block + n_blocks; ++b, source.next()) {
+#pragma GCC unroll 2
+    for (int s = 0; s < kSubs; ++s) {
+      typename Isa::Ints dots[kRows][kGroups];
+#pragma GCC unroll 8
+      for (int m = 0; m < kRows; ++m) {
+        const std::int32_t* sums = x.sums + ((row + m) * x_blocks + b) * 2;
+        const std::int32_t sum = kSubs == 2 ? sums[s] : sums[0] + sums[1];
+        for (int g = 0; g < kGroups; ++g) dots[m][g] = Isa::set(-kBias<Isa, kDType> * sum);
+      }
+#pragma GCC unroll 8
+      for (int start = 0; start < kSubQuads; start += kChain) {
+        Partial partial[kRows][kGroups];
+#pragma GCC unroll 8
+        for (int i = 0; i < kChain; ++i) {
+          const int quad = s * kSubQuads + start + i;
+          typename Isa::Bytes w[kGroups];
+#pragma GCC unroll 8
+          for (int g = 0; g < kGroups; ++g) w[g] = source.codes(quad, first_group + g);
+#pragma GCC unroll 8
+          for (int m = 0; m < kRows; ++m) {
+            const typename Isa::Bytes a =
+                Isa::quad(x.codes + (row + m) * x.n_cols + b * kBlock + quad * 4);
+#pragma GCC unroll 8
+            for (int g = 0; g < kGroups; ++g) {
+              if (i == 0) {
+                partial[m][g].start(dots[m][g], w[g], a);
+              } else {
+                partial[m][g].add(w[g], a);
+              }
+            }
+          }
+        }
+#pragma GCC unroll 8
+        for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 8
+          for (int g = 0; g < kGroups; ++g) dots[m][g] = partial[m][g].finish(dots[m][g]);
+        }
+      }
+#pragma GCC unroll 8
+      for (int g = 0; g < kGroups; ++g) {
+        const typename Isa::Floats w_scale = source.scale(s, first_group + g);
+#pragma GCC unroll 8
+        for (int m = 0; m < kRows; ++m) {
+          const float x_scale = x.scales[(row + m) * x_blocks + b];
+          acc[m][g] =
+              Isa::fma(Isa::to_float(dots[m][g]), Isa::mul(w_scale, Isa::set(x_scale)), acc[m][g]);
+        }
+        if constexpr (kFormat.min != MinKind::kNone) {
+          const typename Isa::Floats w_min = source.min(s, first_group + g);
+#pragma GCC unroll 8
+          for (int m = 0; m < kRows; ++m) {
+            const std::int32_t* sums = x.sums + ((row + m) * x_blocks + b) * 2;
+            const std::int32_t sum = kSubs == 2 ? sums[s] : sums[0] + sums[1];
+            const float x_sum = x.scales[(row + m) * x_blocks + b] * static_cast<float>(sum);
+            acc[m][g] = Isa::fma(w_min, Isa::set(x_sum), acc[m][g]);
+          }
+        }
+      }
+    }
+  }
+  for (int m = 0; m < kRows; ++m) {
+    for (int g = 0; g < kGroups; ++g) {
+      Isa::store_floats(out + m * stride + (first_group + g) * Isa::kLanes, acc[m][g]);
+    }
+  }
+}
+
+/// One row: codes go from memory to registers once, nothing is expanded ahead.
+template <class Isa, DType kDType>
+void gemv(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t row,
+          float* out) noexcept {
+  struct Prefetching : PackedSource<Isa, kDType> {
+    using PackedSource<Isa, kDType>::PackedSource;
+    ONDOL_INLINE void next() {
+      PackedSource<Isa, kDType>::next();
+      // Far enough ahead for memory, into the next panel too.
+      Isa::prefetch(this->block + 2304, this->kBlockBytes);
+    }
+  };
+  tile<Isa, kDType, 1, kPanelRows / Isa::kLanes, true>(Prefetching(panel), 0, x, row, 0,
+                                                       x.n_cols / kBlock, out, 0);
+}
+
+template <class Isa, DType kDType, int kRows, bool kFresh>
+void tile_rows(const Expanded<packed_format(kDType).n_subs()>& chunk, const QuantizedRows& x,
+               std::int64_t row, std::int64_t first_block, int n_blocks, float* out,
+               std::int64_t stride) noexcept {
+  constexpr int kSubs = packed_format(kDType).n_subs();
+  for (int group = 0; group < kPanelRows / Isa::kLanes; group += Isa::kTileGroups) {
+    tile<Isa, kDType, kRows, Isa::kTileGroups, kFresh>(ExpandedSource<Isa, kSubs>{&chunk}, group, x,
+                                                       row, first_block, n_blocks, out, stride);
+  }
+}
+
+template <class Isa, DType kDType, bool kFresh>
+void all_rows(const Expanded<packed_format(kDType).n_subs()>& chunk, const QuantizedRows& x,
+              std::int64_t first_row, std::int64_t n_rows, std::int64_t first_block, int n_blocks,
+              float* out, std::int64_t stride) noexcept {
+  std::int64_t i = 0;
+  for (; i + Isa::kTileRows <= n_rows; i += Isa::kTileRows) {
+    tile_rows<Isa, kDType, Isa::kTileRows, kFresh>(chunk, x, first_row + i, first_block, n_blocks,
+                                                   out + i * stride, stride);
+  }
+  if constexpr (Isa::kTileRows > 2) {
+    for (; i + 2 <= n_rows; i += 2) {
+      tile_rows<Isa, kDType, 2, kFresh>(chunk, x, first_row + i, first_block, n_blocks,
+                                        out + i * stride, stride);
+    }
+  }
+  for (; i < n_rows; ++i) {
+    tile_rows<Isa, kDType, 1, kFresh>(chunk, x, first_row + i, first_block, n_blocks,
+                                      out + i * stride, stride);
+  }
+}
+
+/// Many rows: each chunk of the panel is expanded once and used for all of them.
+template <class Isa, DType kDType>
+void gemm(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t first_row,
+          std::int64_t n_rows, float* out, std::int64_t stride) noexcept {
+  Expanded<packed_format(kDType).n_subs()> chunk;
+  const std::int64_t n_blocks = x.n_cols / kBlock;
+  for (std::int64_t block = 0; block < n_blocks; block += kChunkBlocks) {
+    const int n =
+        static_cast<int>(n_blocks - block < kChunkBlocks ? n_blocks - block : kChunkBlocks);
+    expand<Isa, kDType>(panel, block, n, chunk);
+    if (block == 0) {
+      all_rows<Isa, kDType, true>(chunk, x, first_row, n_rows, block, n, out, stride);
+    } else {
+      all_rows<Isa, kDType, false>(chunk, x, first_row, n_rows, block, n, out, stride);
+    }
+  }
+}
+
+template <class Isa, DType... kDTypes>
+constexpr Int8Kernels make_kernels_for() {
+  Int8Kernels kernels{};
+  ((kernels.formats[static_cast<std::size_t>(kDTypes)] = {&gemv<Isa, kDTypes>,
+                                                          &gemm<Isa, kDTypes>}),
+   ...);
+  return kernels;
+}
+
+template <class Isa>
+constexpr Int8Kernels make_int8_kernels() {
+  return make_kernels_for<Isa, DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ8_0,
+                          DType::kQ2_K, DType::kQ3_K, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K,
+                          DType::kIQ4_NL, DType::kIQ4_XS, DType::kMXFP4>();
+}
+
+}  // namespace
+}  // namespace ondol::device::cpu
