@@ -22,8 +22,7 @@ Value missing(Run& run, const Value& value, const Value& key) {
     return make_undefined(
         fmt::format("'{}' has no attribute '{}'", object_name(value), name->bytes));
   }
-  return make_undefined(
-      fmt::format("{} has no element {}", object_name(value), to_repr(run, key)));
+  return make_undefined(fmt::format("{} has no element {}", object_name(value), to_repr(run, key)));
 }
 
 bool indexable(const Sequence& s) { return s.kind <= SequenceKind::kRange; }
@@ -40,7 +39,8 @@ std::optional<Value> at_index(Run& run, const Value& value, std::int64_t index) 
   if (text.ascii()) return run.text(text.bytes.substr(i, 1));
   run.charge(text.bytes.size() / 64);
   const std::size_t at = byte_offset(text.bytes, i);
-  return run.text(text.bytes.substr(at, decode_utf8(std::string_view(text.bytes).substr(at)).n_bytes));
+  return run.text(
+      text.bytes.substr(at, decode_utf8(std::string_view(text.bytes).substr(at)).n_bytes));
 }
 
 std::optional<Value> item_of(Run& run, const Value& value, const Value& key) {
@@ -67,10 +67,12 @@ std::optional<Value> loop_attribute(const LoopState& loop, std::string_view name
   if (name == "depth") return number_of(loop.depth0 + 1);
   if (name == "depth0") return number_of(loop.depth0);
   if (name == "previtem") {
-    return loop.index0 > 0 ? loop.items[loop.index0 - 1] : make_undefined("there is no previous item");
+    return loop.index0 > 0 ? loop.items[loop.index0 - 1]
+                           : make_undefined("there is no previous item");
   }
   if (name == "nextitem") {
-    return loop.index0 + 1 < n ? loop.items[loop.index0 + 1] : make_undefined("there is no next item");
+    return loop.index0 + 1 < n ? loop.items[loop.index0 + 1]
+                               : make_undefined("there is no next item");
   }
   return std::nullopt;
 }
@@ -89,8 +91,8 @@ std::optional<Value> attribute_of(Run& run, const Value& value, std::string_view
         std::make_shared<const BoundMethod>(BoundMethod{.self = value, .row = row})));
   }
   if (is_unsafe_attribute(value, name)) {
-    return make_undefined(fmt::format("access to attribute '{}' of '{}' object is unsafe.", name,
-                                      type_name(value)));
+    return make_undefined(
+        fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, type_name(value)));
   }
   return std::nullopt;
 }
@@ -191,16 +193,18 @@ Value slice(Run& run, const Value& value, const Value& start, const Value& stop,
   if (value.is_undefined()) return run.fail_type(value, "");
   const Sequence* sequence = value.sequence();
   const bool sliceable = value.text() || (sequence && indexable(*sequence));
+  if (!sliceable) return run.fail_type(value, "cannot be sliced");
   for (const Value* bound : {&start, &stop, &step}) {
-    if (!bound->is_none() && !bound->as_int()) return make_undefined("slice indices must be integers");
+    if (bound->is_undefined()) return run.fail_type(*bound, "");
+    if (!bound->is_none() && !bound->as_int()) return run.fail("slice indices must be integers");
   }
-  if (!sliceable) return make_undefined(fmt::format("'{}' cannot be sliced", object_name(value)));
   SliceRange range;
   range.step = step.as_int().value_or(1);
   if (range.step == 0) return run.fail("slice step cannot be zero");
   const bool backwards = range.step < 0;
   const std::int64_t size = *length(value);
-  range.start = start.is_none() ? (backwards ? size - 1 : 0) : clip(*start.as_int(), size, backwards);
+  range.start =
+      start.is_none() ? (backwards ? size - 1 : 0) : clip(*start.as_int(), size, backwards);
   range.stop = stop.is_none() ? (backwards ? -1 : size) : clip(*stop.as_int(), size, backwards);
   return sequence ? slice_sequence(run, *sequence, range) : slice_text(run, *value.text(), range);
 }

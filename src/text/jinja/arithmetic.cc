@@ -49,7 +49,8 @@ Value int_arithmetic(Run& run, Operator op, std::int64_t a, std::int64_t b) {
       return static_cast<double>(static_cast<long double>(a) / static_cast<long double>(b));
     case Operator::kFloorDivide:
       if (b == 0) return divide_by_zero(run);
-      if (b == -1) return __builtin_sub_overflow(std::int64_t{0}, a, &out) ? overflow(run) : Value(out);
+      if (b == -1)
+        return __builtin_sub_overflow(std::int64_t{0}, a, &out) ? overflow(run) : Value(out);
       return (a - floor_mod(a, b)) / b;
     case Operator::kModulo:
       return b == 0 ? divide_by_zero(run) : Value(floor_mod(a, b));

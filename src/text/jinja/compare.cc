@@ -34,10 +34,9 @@ bool equal_dicts(Run& run, const Dict& left, const Dict& right) {
 }
 
 bool equal_sequences(Run& run, const Sequence& left, const Sequence& right) {
-  const bool same_kind =
-      left.kind == right.kind && (left.kind <= SequenceKind::kRange ||
-                                  left.kind == SequenceKind::kDictItems ||
-                                  left.kind == SequenceKind::kDictKeys);
+  const bool same_kind = left.kind == right.kind && (left.kind <= SequenceKind::kRange ||
+                                                     left.kind == SequenceKind::kDictItems ||
+                                                     left.kind == SequenceKind::kDictKeys);
   if (!same_kind || left.items.size() != right.items.size()) return false;
   for (std::size_t i = 0; i < left.items.size(); ++i) {
     if (!run.charge() || !equal(run, left.items[i], right.items[i])) return false;

@@ -186,7 +186,8 @@ void Evaluator::assign(const Expression& target, const Value& value) {
   const std::vector<Value> parts = iterate(run_, value);
   if (run_.failed()) return;
   if (parts.size() != target.operands.size()) {
-    run_.fail(fmt::format("{} values to unpack, {} expected", parts.size(), target.operands.size()));
+    run_.fail(
+        fmt::format("{} values to unpack, {} expected", parts.size(), target.operands.size()));
     return;
   }
   for (std::size_t i = 0; i < parts.size(); ++i) assign(*target.operands[i], parts[i]);

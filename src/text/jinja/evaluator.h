@@ -73,8 +73,7 @@ class Evaluator {
   Flow execute_if(const Statement& node, std::string& out);
   void execute_print(const Statement& node, std::string& out);
   void execute_for(const Statement& node, std::string& out);
-  void run_loop(const Statement& node, const Value& iterable, std::size_t depth0,
-                std::string& out);
+  void run_loop(const Statement& node, const Value& iterable, std::size_t depth0, std::string& out);
   std::vector<Value> filter_items(const Statement& node, std::vector<Value> items);
   void execute_macro(const Statement& node);
   void execute_call_block(const Statement& node, std::string& out);

@@ -93,8 +93,8 @@ Value Evaluator::call_macro(const Macro& macro, const CallArguments& arguments) 
   bind_parameters(macro, arguments);
   Dict kwargs;
   for (const auto& [name, value] : arguments.named) {
-    const auto at = static_cast<std::size_t>(
-        std::find(parameters.begin(), parameters.end(), name) - parameters.begin());
+    const auto at = static_cast<std::size_t>(std::find(parameters.begin(), parameters.end(), name) -
+                                             parameters.begin());
     if (at < std::min(arguments.positional.size(), parameters.size())) {
       return run_.fail(fmt::format("macro '{}' got multiple values for '{}'", macro.name, name));
     }
@@ -104,8 +104,7 @@ Value Evaluator::call_macro(const Macro& macro, const CallArguments& arguments) 
     } else if (signature.uses_kwargs) {
       kwargs.set(make_text(name), value);
     } else {
-      return run_.fail(
-          fmt::format("macro '{}' takes no keyword argument '{}'", macro.name, name));
+      return run_.fail(fmt::format("macro '{}' takes no keyword argument '{}'", macro.name, name));
     }
   }
   std::vector<Value> varargs;

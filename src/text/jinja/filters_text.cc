@@ -34,9 +34,9 @@ Value call_method(Run& run, std::string_view name, const std::string& text,
 
 Value trim(Evaluator& evaluator, const Value& input, const Bound& arguments) {
   Run& run = evaluator.run();
-  return call_method(run, "strip", to_str(run, input), arguments.raw().named.empty()
-                         ? arguments.raw()
-                         : CallArguments{{*arguments.get(0)}, {}});
+  return call_method(
+      run, "strip", to_str(run, input),
+      arguments.raw().named.empty() ? arguments.raw() : CallArguments{{*arguments.get(0)}, {}});
 }
 
 Value replace_filter(Evaluator& evaluator, const Value& input, const Bound& arguments) {
@@ -143,16 +143,19 @@ Value indent(Evaluator& evaluator, const Value& input, const Bound& arguments) {
 
 Value truncate(Evaluator& evaluator, const Value& input, const Bound& arguments) {
   Run& run = evaluator.run();
-  if (!input.text()) return run.fail_type(input, "cannot be truncated");
   const std::int64_t max_chars = arguments.integer(0, 255);
   const std::string_view end = arguments.text(2, "...");
   const std::int64_t leeway = arguments.has_value(3) ? arguments.integer(3, 5) : 5;
   const auto n_end = static_cast<std::int64_t>(count_chars(end));
-  const auto size = static_cast<std::int64_t>(input.text()->n_chars);
+  const auto n_items = length(input);
+  if (!n_items) return run.fail_type(input, "has no len()");
+  const std::int64_t size = *n_items;
   if (run.failed()) return {};
-  if (max_chars < n_end) return run.fail(fmt::format("expected length >= {}, got {}", n_end, max_chars));
+  if (max_chars < n_end)
+    return run.fail(fmt::format("expected length >= {}, got {}", n_end, max_chars));
   if (leeway < 0) return run.fail("expected leeway >= 0");
   if (size <= max_chars || size - max_chars <= leeway) return input;
+  if (!input.text()) return run.fail_type(input, "cannot be truncated");
   const std::string_view text = input.text()->bytes;
   std::string_view kept =
       text.substr(0, byte_offset(text, static_cast<std::size_t>(max_chars - n_end)));
@@ -187,8 +190,8 @@ Value wordcount(Evaluator& evaluator, const Value& input, const Bound&) {
 Value striptags(Evaluator& evaluator, const Value& input, const Bound&) {
   Run& run = evaluator.run();
   std::string text = to_str(run, input);
-  for (const auto& [open, close] : {std::pair<std::string_view, std::string_view>{"<!--", "-->"},
-                                    {"<", ">"}}) {
+  for (const auto& [open, close] :
+       {std::pair<std::string_view, std::string_view>{"<!--", "-->"}, {"<", ">"}}) {
     std::string kept;
     std::string_view rest = text;
     while (true) {
@@ -208,8 +211,11 @@ Value striptags(Evaluator& evaluator, const Value& input, const Bound&) {
     out += word;
   }
   for (const auto& [name, character] : {std::pair<std::string_view, std::string_view>{"&lt;", "<"},
-                                        {"&gt;", ">"}, {"&#34;", "\""}, {"&quot;", "\""},
-                                        {"&#39;", "'"}, {"&amp;", "&"}}) {
+                                        {"&gt;", ">"},
+                                        {"&#34;", "\""},
+                                        {"&quot;", "\""},
+                                        {"&#39;", "'"},
+                                        {"&amp;", "&"}}) {
     out = replace(out, name, character, -1);
   }
   return run.text(std::move(out));

@@ -1,9 +1,8 @@
 // Filters on numbers and on single values.
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-
-#include <array>
 
 #include "text/jinja/filters.h"
 #include "text/jinja/methods.h"

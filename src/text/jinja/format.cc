@@ -98,13 +98,19 @@ std::string float_digits(const Spec& spec, double magnitude) {
   return spec.type == '%' ? out + "%" : out;
 }
 
-bool is_float_type(char type) { return std::string_view("eEfFgG%").find(type) != std::string_view::npos; }
-bool is_int_type(char type) { return std::string_view("dxXob").find(type) != std::string_view::npos; }
+bool is_float_type(char type) {
+  return std::string_view("eEfFgG%").find(type) != std::string_view::npos;
+}
+bool is_int_type(char type) {
+  return std::string_view("dxXob").find(type) != std::string_view::npos;
+}
 
 std::string format_number(Run& run, const Spec& spec, const Value& value) {
   if (is_float_type(spec.type) && spec.type != 0) {
     const double d = *value.as_number();
-    return pad(run, spec, with_sign(spec, std::signbit(d) && !std::isnan(d), float_digits(spec, std::fabs(d))), '>');
+    return pad(run, spec,
+               with_sign(spec, std::signbit(d) && !std::isnan(d), float_digits(spec, std::fabs(d))),
+               '>');
   }
   const std::int64_t i = *value.as_int();
   const auto magnitude = i < 0 ? 0 - static_cast<std::uint64_t>(i) : static_cast<std::uint64_t>(i);
@@ -184,7 +190,8 @@ class PercentFormatter {
         run_.fail("incomplete format key");
         return;
       }
-      const Value* found = values_.dict() ? values_.dict()->find(rest_.substr(1, close - 1)) : nullptr;
+      const Value* found =
+          values_.dict() ? values_.dict()->find(rest_.substr(1, close - 1)) : nullptr;
       if (!found) {
         run_.fail("format requires a mapping with the key");
         return;
@@ -320,7 +327,8 @@ class BraceFormatter {
   std::string field(std::string_view text) {
     const std::size_t colon = text.find(':');
     std::string_view name = text.substr(0, colon);
-    const std::string_view spec_text = colon == std::string_view::npos ? "" : text.substr(colon + 1);
+    const std::string_view spec_text =
+        colon == std::string_view::npos ? "" : text.substr(colon + 1);
     if (spec_text.find('{') != std::string_view::npos) {
       run_.fail("nested format fields are not supported", ErrorCode::kUnsupported);
       return {};
@@ -371,12 +379,15 @@ class BraceFormatter {
     while (!name.empty() && !run_.failed()) {
       const bool is_index = name.front() == '[';
       name.remove_prefix(1);
-      const std::size_t end = std::min(is_index ? name.find(']') : name.find_first_of(".["), name.size());
+      const std::size_t end =
+          std::min(is_index ? name.find(']') : name.find_first_of(".["), name.size());
       const std::string_view part = name.substr(0, end);
       bool overflow = false;
-      const auto number = is_index && is_digit(part) ? parse_int(part, 10, &overflow) : std::nullopt;
-      value = is_index ? get_item(run_, value, number ? Value(*number) : make_text(std::string(part)))
-                       : get_attribute(run_, value, part);
+      const auto number =
+          is_index && is_digit(part) ? parse_int(part, 10, &overflow) : std::nullopt;
+      value = is_index
+                  ? get_item(run_, value, number ? Value(*number) : make_text(std::string(part)))
+                  : get_attribute(run_, value, part);
       if (value.is_undefined()) return run_.fail_type(value, "");
       name.remove_prefix(is_index ? std::min(end + 1, name.size()) : end);
     }
@@ -453,7 +464,8 @@ class BraceFormatter {
       }
       spec->type = 'g';
     }
-    const bool fits = is_float_type(spec->type) || (is_int_type(spec->type) && !float_needed && !spec->precision);
+    const bool fits =
+        is_float_type(spec->type) || (is_int_type(spec->type) && !float_needed && !spec->precision);
     if (!fits) {
       run_.fail("Unknown format code for a number");
       return {};

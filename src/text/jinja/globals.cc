@@ -34,14 +34,16 @@ Value make_range(Run& run, const Bound& arguments) {
   const std::uint64_t stride = step > 0 ? wide(step) : 0 - wide(step);
   const std::uint64_t count = empty ? 0 : (distance - 1) / stride + 1;
   if (count > kMaxRange) {
-    return run.fail(fmt::format("Range too big. The sandbox blocks ranges larger than MAX_RANGE ({}).",
-                                kMaxRange),
-                    ErrorCode::kLimit);
+    return run.fail(
+        fmt::format("Range too big. The sandbox blocks ranges larger than MAX_RANGE ({}).",
+                    kMaxRange),
+        ErrorCode::kLimit);
   }
   if (!run.charge(count)) return {};
   std::vector<Value> items;
   items.reserve(static_cast<std::size_t>(count));
-  for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i) items.emplace_back(start + i * step);
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i)
+    items.emplace_back(start + i * step);
   return run.sequence(SequenceKind::kRange, std::move(items));
 }
 

@@ -241,9 +241,8 @@ Result<void> Lexer::lex_token() {
         }
       }
     };
-    const char kind = c == '0' && pos_ + 1 < source_.size()
-                          ? static_cast<char>(source_[pos_ + 1] | 0x20)
-                          : '\0';
+    const char kind =
+        c == '0' && pos_ + 1 < source_.size() ? static_cast<char>(source_[pos_ + 1] | 0x20) : '\0';
     const int base = kind == 'x' ? 16 : kind == 'o' ? 8 : kind == 'b' ? 2 : 10;
     const auto in_base = [base](char d) {
       const char low = static_cast<char>(d | 0x20);
@@ -384,10 +383,9 @@ struct Escape {
   char letter;
   char value;
 };
-constexpr std::array kEscapes = {Escape{'n', '\n'}, Escape{'t', '\t'},  Escape{'r', '\r'},
-                                 Escape{'a', '\a'}, Escape{'b', '\b'},  Escape{'f', '\f'},
-                                 Escape{'v', '\v'}, Escape{'\\', '\\'}, Escape{'\'', '\''},
-                                 Escape{'"', '"'}};
+constexpr std::array kEscapes = {
+    Escape{'n', '\n'}, Escape{'t', '\t'}, Escape{'r', '\r'},  Escape{'a', '\a'},  Escape{'b', '\b'},
+    Escape{'f', '\f'}, Escape{'v', '\v'}, Escape{'\\', '\\'}, Escape{'\'', '\''}, Escape{'"', '"'}};
 
 // What stands after a backslash; returns the bytes taken, 0 for a broken one.
 std::size_t unescape_one(std::string_view text, std::string* out) {

@@ -83,10 +83,8 @@ Value loop_changed(Run& run, const Value& self, const Bound& arguments) {
 }
 
 constexpr MethodRow kDictMethods[] = {
-    {"items", dict_items, {}},
-    {"keys", dict_keys, {}},
-    {"values", dict_values, {}},
-    {"get", dict_get, {{"key", "default"}, 1}},
+    {"items", dict_items, {}},   {"keys", dict_keys, {}},
+    {"values", dict_values, {}}, {"get", dict_get, {{"key", "default"}, 1}},
     {"copy", copy_of, {}},
 };
 

@@ -192,7 +192,8 @@ enum class Align : std::uint8_t { kLeft, kRight, kCenter };
 template <Align kAlign>
 Value justified(Run& run, const Value& self, const Bound& arguments) {
   const std::string_view fill = arguments.text(1, " ");
-  if (count_chars(fill) != 1) return run.fail("the fill character must be exactly one character long");
+  if (count_chars(fill) != 1)
+    return run.fail("the fill character must be exactly one character long");
   const std::int64_t width = arguments.integer(0, 0);
   const auto size = static_cast<std::int64_t>(self.text()->n_chars);
   if (width <= size) return self;
@@ -201,9 +202,10 @@ Value justified(Run& run, const Value& self, const Bound& arguments) {
     return run.fail_limit("bytes of values", run.limits().memory_bytes);
   }
   // Python's centre puts the odd one left only when the width is odd too.
-  const std::size_t left = kAlign == Align::kLeft    ? 0
-                           : kAlign == Align::kRight ? pad
-                                                     : pad / 2 + (pad & static_cast<std::size_t>(width) & 1U);
+  const std::size_t left = kAlign == Align::kLeft ? 0
+                           : kAlign == Align::kRight
+                               ? pad
+                               : pad / 2 + (pad & static_cast<std::size_t>(width) & 1U);
   std::string out;
   for (std::size_t i = 0; i < left; ++i) out += fill;
   out += self_text(self);
@@ -227,8 +229,11 @@ Value format_text(Run& run, const Value& self, const Bound& arguments) {
   return run.text(format_braces(run, self_text(self), arguments.raw()));
 }
 
-bool is_ascii_text(std::string_view text) { return count_chars(text) == text.size() &&
-    std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; }); }
+bool is_ascii_text(std::string_view text) {
+  return count_chars(text) == text.size() && std::all_of(text.begin(), text.end(), [](char c) {
+           return static_cast<unsigned char>(c) < 0x80;
+         });
+}
 
 constexpr Parameters kNone{};
 constexpr Parameters kChars{{"chars"}, 0};

@@ -27,8 +27,7 @@ bool identical(Run& run, const Value& left, const Value& right);
 Value get_item(Run& run, const Value& value, const Value& key);
 /// value.name: the attribute, else the item, else undefined.
 Value get_attribute(Run& run, const Value& value, std::string_view name);
-Value slice(Run& run, const Value& value, const Value& start, const Value& stop,
-            const Value& step);
+Value slice(Run& run, const Value& value, const Value& start, const Value& stop, const Value& step);
 
 /// What `for` would see. A generator is read to its end by this.
 std::vector<Value> iterate(Run& run, const Value& value);

@@ -47,9 +47,7 @@ std::string TokenCursor::expect_any_name() {
   return {};
 }
 
-void TokenCursor::error(std::string_view detail, ErrorCode code) {
-  error_at(line(), detail, code);
-}
+void TokenCursor::error(std::string_view detail, ErrorCode code) { error_at(line(), detail, code); }
 
 void TokenCursor::error_at(std::uint32_t at_line, std::string_view detail, ErrorCode code) {
   if (!error_) {
@@ -173,9 +171,9 @@ bool ExpressionParser::take_compare_operator(Operator* op) {
     std::string_view text;
     Operator op;
   };
-  static constexpr Row kRows[] = {
-      {"==", Operator::kEqual},     {"!=", Operator::kNotEqual}, {"<", Operator::kLess},
-      {"<=", Operator::kLessEqual}, {">", Operator::kGreater},   {">=", Operator::kGreaterEqual}};
+  static constexpr Row kRows[] = {{"==", Operator::kEqual},  {"!=", Operator::kNotEqual},
+                                  {"<", Operator::kLess},    {"<=", Operator::kLessEqual},
+                                  {">", Operator::kGreater}, {">=", Operator::kGreaterEqual}};
   for (const Row& row : kRows) {
     if (skip_op(row.text)) {
       *op = row.op;

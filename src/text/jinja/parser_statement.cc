@@ -48,7 +48,8 @@ Block StatementParser::parse_block(Names ends) {
     }
   }
   --depth_;
-  if (ends.size() != 0) error("unexpected end of template, '" + std::string(*ends.begin()) + "' is missing");
+  if (ends.size() != 0)
+    error("unexpected end of template, '" + std::string(*ends.begin()) + "' is missing");
   return out;
 }
 

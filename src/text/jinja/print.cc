@@ -16,9 +16,9 @@ std::string float_repr(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
   std::array<char, 64> buffer{};
-  const auto end =
-      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::scientific)
-          .ptr;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                                 std::chars_format::scientific)
+                       .ptr;
   const std::string_view text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
   const std::size_t e = text.find('e');
   int exponent = 0;
@@ -27,7 +27,8 @@ std::string float_repr(double value) {
   // Python's rule for the layout: exponents from -4 to 15 are written out.
   if (exponent < -4 || exponent >= 16) return std::string(text);
   const auto fixed =
-      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed).ptr;
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed)
+          .ptr;
   std::string out(buffer.data(), fixed);
   if (out.find('.') == std::string::npos) out += ".0";
   return out;

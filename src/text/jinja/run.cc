@@ -31,10 +31,10 @@ Value Run::fail(std::string detail, ErrorCode code) {
 
 Value Run::fail_limit(std::string_view what, std::size_t limit) {
   if (!error_) {
-    error_ = ondol::fail(ErrorCode::kLimit, where_, fmt::format("line {}", line),
-                         fmt::format("the template needs too many {}", what), {},
-                         std::to_string(limit))
-                 .value();
+    error_ =
+        ondol::fail(ErrorCode::kLimit, where_, fmt::format("line {}", line),
+                    fmt::format("the template needs too many {}", what), {}, std::to_string(limit))
+            .value();
   }
   return {};
 }

@@ -77,7 +77,9 @@ bool compares(Run& run, const Value& v, const Bound& arguments) {
 bool names_filter(Run&, const Value& v, const Bound&) {
   return v.text() && has_filter(v.text()->bytes);
 }
-bool names_test(Run&, const Value& v, const Bound&) { return v.text() && has_test(v.text()->bytes); }
+bool names_test(Run&, const Value& v, const Bound&) {
+  return v.text() && has_test(v.text()->bytes);
+}
 
 constexpr Parameters kOther{{"other"}, 1};
 

@@ -11,8 +11,7 @@ namespace ondol::text::jinja {
 
 const Sequence* Value::list_or_tuple() const {
   const Sequence* s = sequence();
-  const bool indexable =
-      s && (s->kind == SequenceKind::kList || s->kind == SequenceKind::kTuple);
+  const bool indexable = s && (s->kind == SequenceKind::kList || s->kind == SequenceKind::kTuple);
   return indexable ? s : nullptr;
 }
 
@@ -139,8 +138,7 @@ Value make_dict(Dict dict) {
 }
 
 Value make_undefined(std::string message) {
-  return Value(
-      Value::Storage(Undefined{std::make_shared<const std::string>(std::move(message))}));
+  return Value(Value::Storage(Undefined{std::make_shared<const std::string>(std::move(message))}));
 }
 
 std::uint32_t depth_of(const Value& value) {
@@ -168,7 +166,7 @@ std::string_view type_name(const Value& value) {
   static constexpr std::string_view kSequenceNames[] = {
       "list", "tuple", "range", "generator", "dict_items", "dict_keys", "dict_values"};
   static constexpr std::string_view kNames[] = {
-      "Undefined", "NoneType", "bool",  "int",         "float",  "str",     "list",
+      "Undefined", "NoneType",  "bool",  "int",         "float",  "str",     "list",
       "dict",      "Namespace", "Macro", "LoopContext", "method", "function"};
   if (const Sequence* s = value.sequence()) return kSequenceNames[static_cast<int>(s->kind)];
   return kNames[value.storage().index()];
