@@ -111,16 +111,19 @@ void ReferenceDevice::attention(Tensor q, const KvCache& cache, std::int64_t lay
     ONDOL_CHECK(sequence.first_row + sequence.n_rows <= q.n_rows);
     ONDOL_CHECK(sequence.n_past + sequence.n_rows <=
                 std::ssize(sequence.pages) * shape.page_tokens);
-    for (std::int64_t h = 0; h < n_heads; ++h) {
-      HeadAttention head(kv, layer, sequence.pages, h / (n_heads / shape.n_kv_heads), params);
-      for (std::int64_t i = 0; i < sequence.n_rows; ++i) {
-        const std::int64_t position = sequence.n_past + i;
-        const std::int64_t first =
-            params.window > 0 ? std::max<std::int64_t>(0, position - params.window + 1) : 0;
-        const std::int64_t at = (sequence.first_row + i) * q.n_cols + h * shape.d_head;
-        head.run(queries + at, first, position, results + at);
+    const auto heads = [&](std::int64_t first_head, std::int64_t last_head, int) {
+      for (std::int64_t h = first_head; h < last_head; ++h) {
+        HeadAttention head(kv, layer, sequence.pages, h / (n_heads / shape.n_kv_heads), params);
+        for (std::int64_t i = 0; i < sequence.n_rows; ++i) {
+          const std::int64_t position = sequence.n_past + i;
+          const std::int64_t first =
+              params.window > 0 ? std::max<std::int64_t>(0, position - params.window + 1) : 0;
+          const std::int64_t at = (sequence.first_row + i) * q.n_cols + h * shape.d_head;
+          head.run(queries + at, first, position, results + at);
+        }
       }
-    }
+    };
+    threads_.parallel_for(n_heads, 1, heads);
   }
 }
 

@@ -1,6 +1,11 @@
 #include "device/reference/reference_device.h"
 
 namespace ondol::device::reference {
+namespace {
+
+constexpr std::int64_t kRowsAPiece = 16;  // of a weight: enough work to be worth sharing
+
+}  // namespace
 
 float dot(const float* a, const float* b, std::int64_t n) {
   constexpr std::int64_t kLanes = 16;
@@ -37,11 +42,15 @@ void ReferenceDevice::matmul(Tensor x, std::span<const MatmulTarget> targets) {
     ONDOL_CHECK(x.n_cols == n_in && target.out.n_rows == x.n_rows && target.out.n_cols == n_out);
     float* out = floats(target.out);  // [n_tokens, n_out]
     // Weight rows outside: each is read from memory once for all tokens.
-    for (std::int64_t o = 0; o < n_out; ++o) {
-      const float* row = weight.row(o);
-      for (std::int64_t t = 0; t < x.n_rows; ++t)
-        out[t * n_out + o] = dot(in + t * n_in, row, n_in);
-    }
+    const auto rows = [&](std::int64_t first, std::int64_t last, int) {
+      for (std::int64_t o = first; o < last; ++o) {
+        const float* row = weight.row(o);
+        for (std::int64_t t = 0; t < x.n_rows; ++t) {
+          out[t * n_out + o] = dot(in + t * n_in, row, n_in);
+        }
+      }
+    };
+    threads_.parallel_for(n_out, kRowsAPiece, rows);
   }
 }
 

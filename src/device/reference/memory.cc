@@ -48,6 +48,10 @@ std::optional<std::uint64_t> n_elements(const KvCacheShape& shape) {
 
 }  // namespace
 
+std::string ReferenceDevice::description() const {
+  return "reference (scalar f32, " + std::to_string(threads_.n_threads()) + " threads)";
+}
+
 bool ReferenceDevice::supports(Op op, DType dtype) const {
   if (dtype >= DType::kCount) return false;
   if (op != Op::kKvCache) return true;
@@ -118,8 +122,9 @@ std::span<const float> ReferenceDevice::host_view(const Tensor& from) {
 
 }  // namespace reference
 
-Result<std::unique_ptr<Device>> make_reference_device(const DeviceOptions&) {
-  return std::make_unique<reference::ReferenceDevice>();
+Result<std::unique_ptr<Device>> make_reference_device(const DeviceOptions& options) {
+  return std::make_unique<reference::ReferenceDevice>(options.n_threads > 0 ? options.n_threads
+                                                                            : usable_cores());
 }
 
 }  // namespace ondol::device

@@ -10,12 +10,14 @@
 //
 // One file per group of operations, all members of this class. Everything is
 // done when a call returns, so wait() has nothing to wait for. Threads: calls
-// come from one; results do not depend on how many work inside.
+// come from one; matmul and attention share out their outputs, each computed
+// whole by one thread, so results do not depend on how many there are.
 #pragma once
 
 #include <vector>
 
 #include "base/check.h"
+#include "base/thread_pool.h"
 #include "device/device.h"
 
 namespace ondol::device::reference {
@@ -85,7 +87,10 @@ float dot(const float* a, const float* b, std::int64_t n);
 
 class ReferenceDevice final : public Device {
  public:
-  std::string description() const override { return "reference (scalar f32)"; }
+  /// REQUIRES: n_threads >= 1.
+  explicit ReferenceDevice(int n_threads) : threads_(n_threads) {}
+
+  std::string description() const override;
   bool supports(Op op, DType dtype) const override;
 
   // memory.cc
@@ -123,6 +128,9 @@ class ReferenceDevice final : public Device {
   void scale(Tensor x, float factor) override;
   void softcap(Tensor x, float cap) override;
   void gather_rows(Tensor x, std::span<const std::int32_t> rows, Tensor out) override;
+
+ private:
+  ThreadPool threads_;
 };
 
 }  // namespace ondol::device::reference
