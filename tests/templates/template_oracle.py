@@ -188,10 +188,11 @@ def main():
     templates = {}
     for folder in [HERE, *args.templates]:
         for path in sorted(pathlib.Path(folder).glob("*.jinja")):
-            templates[path.stem] = (path.read_text(newline=""), "<s>", "</s>")
+            templates[path.stem] = (path.read_bytes().decode(), "<s>", "</s>")
     data_dir = pathlib.Path(os.environ.get("ONDOL_TEST_DATA", ROOT / ".cache" / "test-data"))
     real = real_templates(data_dir)
-    missing = {"llama3", "llama3_1", "qwen3", "gemma3", "smollm2"} - set(real)
+    missing = {"llama3", "llama3_1", "llama3_2", "qwen2_5", "qwen3", "gemma3", "mistral_nemo",
+               "smollm2"} - set(real)
     if missing:
         sys.exit(f"no chat template of {', '.join(sorted(missing))} under {data_dir}: run ./dev test")
     templates |= real
