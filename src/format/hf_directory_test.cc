@@ -57,9 +57,9 @@ TEST(HfConfig, ReadsTheNearestDouble) {
 }
 
 TEST(HfConfig, RefusesWhatIsBroken) {
-  for (const std::string text :
-       {"", "[]", "1", "{", R"({"a":1,"a":2})", R"({"a.b":1,"a":{"b":2}})", R"({"a":1e999})",
-        "{\"a\":\"\xff\"}", R"({"":1})", R"({"a":NaN})", "{}{}"}) {
+  for (const std::string text : {"", "[]", "1", "{", R"({"a":1,"a":2})", R"({"a.b":1,"a":{"b":2}})",
+                                 R"({"a":1e999})", "{\"a\":\"\xff\"}", R"({"":1})", R"({"a":NaN})",
+                                 "{}{}", "1e999", R"({"":1e999})", R"({"a":{"":1,"":2}})"}) {
     const auto config = parse_hf_config("config.json", text);
     ASSERT_FALSE(config) << text;
     EXPECT_EQ(config.error().where, "config.json");

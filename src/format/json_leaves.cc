@@ -82,7 +82,7 @@ class LeafHandler {
     if (in_array()) return true;
     path_.back() = key;
     if (keys_.back().insert(std::move(key)).second) return true;
-    return stop(ec, fail(ErrorCode::kInvalidFile, where_, join_path(path_), "key appears twice"));
+    return stop(ec, fail(ErrorCode::kInvalidFile, where_, field(), "key appears twice"));
   }
 
   bool on_string_part(json::string_view part, std::size_t, json::error_code&) {
@@ -113,13 +113,14 @@ class LeafHandler {
   // Boost 1.81 rounds some decimals to a neighbour of the nearest double, so
   // the text is read again.
   bool on_double(double, json::string_view part, json::error_code& ec) {
+    if (keys_.empty()) return not_an_object(ec);
     text_.append(part.data(), part.size());
     const std::string number = std::exchange(text_, {});
     double value = 0;
     const auto [end, code] = std::from_chars(number.data(), number.data() + number.size(), value);
     if (code == std::errc() && end == number.data() + number.size()) return scalar(value, ec);
-    return stop(ec, fail(ErrorCode::kInvalidFile, where_, join_path(path_),
-                         "number does not fit a double", number));
+    return stop(
+        ec, fail(ErrorCode::kInvalidFile, where_, field(), "number does not fit a double", number));
   }
 
   bool on_bool(bool value, json::error_code& ec) { return scalar(value, ec); }
@@ -130,12 +131,18 @@ class LeafHandler {
  private:
   bool in_array() const { return array_depth_ > 0; }
 
+  // An empty key has a path of no letters, and an error names a field.
+  std::string field() const {
+    std::string path = join_path(path_);
+    return path.empty() ? "JSON" : path;
+  }
+
   bool scalar(JsonScalar value, json::error_code& ec) {
     if (keys_.empty()) return not_an_object(ec);
     if (!in_array()) return emit(std::move(value), ec);
     if (nested_) return true;
     if (array_.size() >= limits_.max_array_elements) {
-      return stop(ec, fail(ErrorCode::kLimit, where_, join_path(path_), "too many elements",
+      return stop(ec, fail(ErrorCode::kLimit, where_, field(), "too many elements",
                            array_.size() + 1, limits_.max_array_elements));
     }
     array_.push_back(std::move(value));
