@@ -127,6 +127,18 @@ inline HostWeight random_weight(DType dtype, std::int64_t n_rows, std::int64_t n
   return out;
 }
 
+/// Gives `to` the float scales of `from`, which has its dtype and shape.
+inline void copy_scales(const HostWeight& from, HostWeight& to) {
+  const std::size_t block_bytes = info(to.dtype).block_bytes;
+  for (std::size_t block = 0; block < to.bytes.size(); block += block_bytes) {
+    if (to.dtype == DType::kMXFP4) to.bytes[block] = from.bytes[block];
+    for (const ScaleField& field : scale_fields(to.dtype)) {
+      const std::size_t at = block + field.offset;
+      std::memcpy(to.bytes.data() + at, from.bytes.data() + at, sizeof(std::uint16_t));
+    }
+  }
+}
+
 /// The weight's values, row-major.
 inline Floats decoded(const HostWeight& weight) {
   Floats out(static_cast<std::size_t>(weight.n_rows * weight.n_cols));

@@ -31,6 +31,8 @@ const std::vector<AttentionCase> kCases = {
     {1, 2, 256, 64, 33, 50.0F, {{130, 8}}},
     {8, 1, 48, 1, 0, 0.0F, {{12, 3}, {1, 1}}},
     {1, 1, 64, 16, 0, 0.0F, {{1000, 2}}},
+    {1, 2, 64, 32, 0, 0.0F, {{30, 150}}},
+    {1, 2, 32, 16, 40, 0.0F, {{0, 130}}},
 };
 
 /// One case's operands: all keys and values of each sequence, the queries of its

@@ -26,6 +26,9 @@ std::vector<MatmulShape> shapes(DType dtype) {
     out.push_back({n_tokens[i % n_tokens.size()], n_in[i % n_in.size()],
                    n_out[(i + i / n_tokens.size()) % n_out.size()]});
   }
+  // Beyond any tile of rows or stretch of columns that a kernel may take at once.
+  out.push_back({601, 256, 35});
+  out.push_back({2, 8192, 18});
   return out;
 }
 
@@ -111,6 +114,41 @@ TEST_P(Conformance, Matmul) {
     if (HasFailure()) return;
   }
   EXPECT_LE(tally.rms(), tolerance::kInt8Rms);
+}
+
+// Every code and every activation at its limit: narrow accumulators overflow
+// here, not on random values. Each fill makes all codes of a block the same.
+TEST_P(Conformance, MatmulExtremes) {
+  if (!Workbench(options(target(), 1))->supports(Op::kMatmul, dtype())) GTEST_SKIP();
+  if (!is_quantized(dtype())) return;
+  constexpr std::int64_t kIn = 1024;
+  constexpr std::int64_t kOut = 33;
+  Floats x(3 * kIn, 1.0F);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(kIn); ++i) {
+    x[kIn + i] = -1.0F;
+    x[2 * kIn + i] = i % 2 == 0 ? 1.0F : -1.0F;
+  }
+  for (const int fill : {0x00, 0x7F, 0x80, 0x81, 0x88, 0xFF}) {
+    Random random(50);
+    HostWeight host = random_weight(dtype(), kOut, kIn, random);
+    const HostWeight scales = host;
+    std::fill(host.bytes.begin(), host.bytes.end(), static_cast<std::byte>(fill));
+    copy_scales(scales, host);
+    Workbench oracle(options("reference", 1));
+    const Floats want = product(oracle, oracle.load(host, WeightUse::kMatrix), 3, x);
+    ErrorTally tally;
+    for_each_thread_count(target(), [&](Workbench& bench, const std::string& label) {
+      for (const std::int64_t n_tokens : {1, 3}) {  // both kernels, if there are two
+        const auto n = static_cast<std::size_t>(n_tokens);
+        const Floats rows(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(n * kIn));
+        const Floats got = product(bench, bench.load(host, WeightUse::kMatrix), n_tokens, rows);
+        expect_product(got, Floats(want.begin(), want.begin() + std::ssize(got)), rows, host,
+                       "fill " + std::to_string(fill) + ", " + label, tally);
+      }
+    });
+    // Activations of +-1 are whole codes: nothing is rounded away.
+    EXPECT_LE(tally.rms(), 0.1) << "fill " << fill;
+  }
 }
 
 // A row's result is the same bits alone and in company, even of broken rows.

@@ -173,7 +173,8 @@ float solve_common(const float* x, const Weights& w, const std::int8_t (&scales)
   double xa = 0;
   double aa = 0;
   for (std::size_t i = 0; i < kSuperBlock; ++i) {
-    const double a = static_cast<double>(scales[i / kSub6]) * (q[i] - 32);
+    const int scale = scales[i / kSub6];
+    const double a = scale * (q[i] - 32);
     xa += w[i] * a * x[i];
     aa += w[i] * a * a;
   }

@@ -14,7 +14,9 @@ namespace {
 void store(DType dtype, const float* row, std::int64_t n, std::vector<std::byte>& scratch,
            float* out) {
   const auto size = static_cast<std::size_t>(n);
-  scratch.resize(*row_bytes(dtype, size));
+  const auto n_bytes = row_bytes(dtype, size);
+  ONDOL_CHECK(n_bytes.has_value());  // make_kv_cache saw to whole blocks
+  scratch.resize(*n_bytes);
   quantize_row(dtype, row, scratch.data(), size);
   dequantize_row(dtype, scratch.data(), out, size);
 }
