@@ -74,26 +74,19 @@ double yarn_magnitude(double factor, double multiplier) {
 }
 
 Result<void> apply_llama3(const Settings& settings, std::vector<double>& frequencies) {
-  ONDOL_TRY(const double factor, settings.required("factor", 1.0, kMaxFactor));
-  ONDOL_TRY(const double low, settings.required("low_freq_factor", 1e-6, kMaxFactor));
-  ONDOL_TRY(const double high, settings.required("high_freq_factor", 1e-6, kMaxFactor));
-  ONDOL_TRY(const double original,
+  Llama3Scaling scaling;
+  ONDOL_TRY(scaling.factor, settings.required("factor", 1.0, kMaxFactor));
+  ONDOL_TRY(scaling.low_freq_factor, settings.required("low_freq_factor", 1e-6, kMaxFactor));
+  ONDOL_TRY(scaling.high_freq_factor, settings.required("high_freq_factor", 1e-6, kMaxFactor));
+  ONDOL_TRY(scaling.original_context,
             settings.required("original_max_position_embeddings", 1.0, kMaxPositions));
-  if (high <= low) {
+  if (scaling.high_freq_factor <= scaling.low_freq_factor) {
     return fail(ErrorCode::kInvalidFile, settings.config().where(),
                 settings.name("high_freq_factor"), "must be above low_freq_factor",
-                std::to_string(high), std::to_string(low));
+                std::to_string(scaling.high_freq_factor), std::to_string(scaling.low_freq_factor));
   }
-  for (double& frequency : frequencies) {
-    const double wavelength = 2 * std::numbers::pi / frequency;
-    if (wavelength < original / high) continue;
-    if (wavelength > original / low) {
-      frequency /= factor;
-    } else {
-      const double smooth = (original / wavelength - low) / (high - low);
-      frequency *= (1 - smooth) / factor + smooth;
-    }
-  }
+  const std::vector<double> divisors = llama3_divisors(scaling, frequencies);
+  for (std::size_t i = 0; i < frequencies.size(); ++i) frequencies[i] /= divisors[i];
   return {};
 }
 
@@ -248,6 +241,25 @@ std::vector<double> rope_frequencies(double theta, std::int64_t n_rotated) {
         std::pow(theta, -static_cast<double>(i) / static_cast<double>(n_rotated)));
   }
   return frequencies;
+}
+
+std::vector<double> llama3_divisors(const Llama3Scaling& scaling,
+                                    const std::vector<double>& frequencies) {
+  std::vector<double> divisors;
+  for (const double frequency : frequencies) {
+    // Turns of the pair within the context that the model was trained on first.
+    const double turns = scaling.original_context * frequency / (2 * std::numbers::pi);
+    if (turns > scaling.high_freq_factor) {
+      divisors.push_back(1);
+    } else if (turns < scaling.low_freq_factor) {
+      divisors.push_back(scaling.factor);
+    } else {
+      const double smooth =
+          (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor);
+      divisors.push_back(1 / ((1 - smooth) / scaling.factor + smooth));
+    }
+  }
+  return divisors;
 }
 
 Result<Rope> read_rope(const Config& config, const ModelInfo& info, const RopeKeys& keys) {

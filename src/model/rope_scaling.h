@@ -36,6 +36,17 @@ struct RopeKeys {
 /// range, or for a GGUF that has both divisors and a scaling setting.
 Result<Rope> read_rope(const Config& config, const ModelInfo& info, const RopeKeys& keys);
 
+/// How Llama 3.1 and later stretch each pair, as divisors of the frequencies.
+struct Llama3Scaling {
+  double factor = 1;
+  double low_freq_factor = 1;
+  double high_freq_factor = 4;
+  double original_context = 8192;
+};
+/// REQUIRES: factors above 0, high above low.
+std::vector<double> llama3_divisors(const Llama3Scaling& scaling,
+                                    const std::vector<double>& frequencies);
+
 /// theta^(-2i/n_rotated), unscaled. REQUIRES: theta > 0, n_rotated even.
 std::vector<double> rope_frequencies(double theta, std::int64_t n_rotated);
 
