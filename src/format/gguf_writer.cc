@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cstring>
 #include <system_error>
 
 #include "base/check.h"
@@ -20,16 +21,16 @@ class ByteSink {
   template <class T>
   void put(T value) {
     static_assert(std::is_arithmetic_v<T>);
-    const auto* raw = reinterpret_cast<const std::byte*>(&value);
-    bytes_.insert(bytes_.end(), raw, raw + sizeof(T));
+    append({reinterpret_cast<const char*>(&value), sizeof(T)});
   }
   void put(const std::string& text) {
     put<std::uint64_t>(text.size());
     append(text);
   }
   void append(std::string_view text) {
-    const auto* raw = reinterpret_cast<const std::byte*>(text.data());
-    bytes_.insert(bytes_.end(), raw, raw + text.size());
+    const std::size_t at = bytes_.size();
+    bytes_.resize(at + text.size());
+    std::memcpy(bytes_.data() + at, text.data(), text.size());
   }
   void put(const GgufArray& array) {
     // Scalars before kArray keep their index; those after it are one lower.
