@@ -11,8 +11,8 @@ struct Limits {
   std::size_t template_bytes = std::size_t{1} << 20;
   std::uint64_t steps = 5'000'000;                    // evaluated nodes and touched elements
   std::size_t depth = 600;                            // nested evaluations, macro calls included
-  std::size_t output_bytes = std::size_t{64} << 20;   // what one render may print
-  std::size_t memory_bytes = std::size_t{256} << 20;  // all values made in one render, freed or not
+  std::size_t output_bytes = std::size_t{16} << 20;   // what one render may print
+  std::size_t memory_bytes = std::size_t{128} << 20;  // all values made in one render, freed or not
 };
 
 /// Nesting of the template's own syntax: parentheses, operators, statements.

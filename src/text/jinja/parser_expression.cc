@@ -511,10 +511,8 @@ ExpressionPtr ExpressionParser::parse_test(ExpressionPtr input) {
     node->arguments = std::make_unique<Arguments>();
     if (at_name("is")) error("tests cannot be chained with is");
     if (is_literal || is_operand) {
-      ++depth_;  // `is a is b` and `x is in [y is in [...` recurse through here
       ExpressionPtr operand = parse_primary();
       node->arguments->positional.push_back(parse_postfix(std::move(operand)));
-      --depth_;
     }
   }
   ExpressionPtr out = finish(std::move(node));

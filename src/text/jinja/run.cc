@@ -3,6 +3,12 @@
 #include <fmt/format.h>
 
 namespace ondol::text::jinja {
+namespace {
+
+// What the allocator and the counted pointer add to a value of its own, about.
+constexpr std::size_t kOverheadBytes = 64;
+
+}  // namespace
 
 bool Run::charge(std::uint64_t n) {
   if (failed()) return false;
@@ -47,11 +53,12 @@ Value Run::fail_type(const Value& value, std::string_view what) {
 }
 
 Value Run::text(std::string bytes) {
-  return charge_memory(bytes.size() + sizeof(Text)) ? make_text(std::move(bytes)) : Value();
+  return charge_memory(bytes.size() + sizeof(Text) + kOverheadBytes) ? make_text(std::move(bytes))
+                                                                     : Value();
 }
 
 Value Run::sequence(SequenceKind kind, std::vector<Value> items) {
-  if (!charge_memory(items.size() * sizeof(Value) + sizeof(Sequence))) return {};
+  if (!charge_memory(items.size() * sizeof(Value) + sizeof(Sequence) + kOverheadBytes)) return {};
   Value out = make_sequence(kind, std::move(items));
   if (depth_of(out) > kMaxValueDepth) return fail_limit("nested lists", kMaxValueDepth);
   return out;
@@ -59,13 +66,14 @@ Value Run::sequence(SequenceKind kind, std::vector<Value> items) {
 
 Value Run::dict(Dict dict) {
   // An entry is a pair, its key's identity and a tree node.
-  if (!charge_memory(dict.size() * (2 * sizeof(Value) + 96) + sizeof(Dict))) return {};
+  if (!charge_memory(dict.size() * (2 * sizeof(Value) + 96) + sizeof(Dict) + kOverheadBytes))
+    return {};
   if (dict.depth() > kMaxValueDepth) return fail_limit("nested dicts", kMaxValueDepth);
   return make_dict(std::move(dict));
 }
 
 Value Run::name_space() {
-  if (!charge_memory(sizeof(Namespace) + 64)) return {};
+  if (!charge_memory(sizeof(Namespace) + kOverheadBytes)) return {};
   return Value(Value::Storage(&namespaces_.emplace_back()));
 }
 
