@@ -29,7 +29,12 @@ struct Avx2 : Avx2Common {
       }
     }
     ONDOL_INLINE void start(Ints /*before*/, Bytes w, Bytes a) { pairs = dot(w, a); }
-    ONDOL_INLINE void add(Bytes w, Bytes a) { pairs = _mm256_add_epi16(pairs, dot(w, a)); }
+    ONDOL_INLINE void add(Bytes w, Bytes a) {
+      pairs = _mm256_add_epi16(pairs, dot(w, a));
+      // GCC 12 would put off all sums of a block to its end and spill every
+      // product on the way; a value that passes an asm is computed in its place.
+      asm("" : "+x"(pairs));
+    }
     ONDOL_INLINE Ints finish(Ints before) const {
       return _mm256_add_epi32(before, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
     }
