@@ -11,7 +11,7 @@ Result<std::unique_ptr<Engine>> Engine::start(std::unique_ptr<model::Model> mode
                                               device::Device& device,
                                               const EngineOptions& options) {
   const model::ModelInfo& info = model->info();
-  ONDOL_TRY(const EngineOptions complete, complete_options(options, info));
+  ONDOL_TRY(const EngineOptions complete, complete_options(options, *model));
   const device::KvCacheShape shape = {
       info.n_layers,        complete.kv_tokens / complete.page_tokens,
       complete.page_tokens, info.n_kv_heads,

@@ -31,7 +31,7 @@ Result<std::unique_ptr<Evaluator>> Evaluator::create(model::Model& model, device
   const model::ModelInfo& info = model.info();
   constexpr std::int64_t kMaxSlots = std::numeric_limits<std::int32_t>::max() - kPageTokens;
   ONDOL_TRY_VOID(check_range("n_context", n_context, std::min(info.max_context, kMaxSlots)));
-  ONDOL_TRY_VOID(check_range("chunk_tokens", chunk_tokens, kMaxSlots));
+  ONDOL_TRY_VOID(check_range("chunk_tokens", chunk_tokens, model.max_batch_tokens()));
   ONDOL_TRY(auto cache,
             make_kv_cache(device, {info.n_layers, ceil_div(n_context, kPageTokens), kPageTokens,
                                    info.n_kv_heads, info.d_head, kv_dtype}));

@@ -30,6 +30,7 @@ class HeldModel : public model::Model {
     go_.wait();
     return model_->forward(batch, cache);
   }
+  std::int64_t max_batch_tokens() const override { return model_->max_batch_tokens(); }
   std::uint64_t weight_bytes_per_token() const override { return model_->weight_bytes_per_token(); }
   std::uint64_t weight_bytes() const override { return model_->weight_bytes(); }
   std::uint64_t workspace_bytes() const override { return model_->workspace_bytes(); }

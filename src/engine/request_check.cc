@@ -96,7 +96,8 @@ Result<void> check_request(const GenerationRequest& request, std::int64_t n_voca
   return check_sampling(request.sampling, n_vocab);
 }
 
-Result<EngineOptions> complete_options(const EngineOptions& options, const model::ModelInfo& info) {
+Result<EngineOptions> complete_options(const EngineOptions& options, const model::Model& model) {
+  const model::ModelInfo& info = model.info();
   constexpr std::int64_t kMany = 1 << 20;
   constexpr std::int64_t kMaxSlots = std::numeric_limits<std::int32_t>::max();
   EngineOptions out = options;
@@ -104,7 +105,8 @@ Result<EngineOptions> complete_options(const EngineOptions& options, const model
   ONDOL_TRY_VOID(check_int(kEngine, "page_tokens", out.page_tokens, 1, 4096));
   ONDOL_TRY_VOID(check_int(kEngine, "max_sequences", out.max_sequences, 1, kMany));
   ONDOL_TRY_VOID(check_int(kEngine, "max_waiting", out.max_waiting, 1, kMany));
-  ONDOL_TRY_VOID(check_int(kEngine, "max_batch_tokens", out.max_batch_tokens, 1, kMany));
+  ONDOL_TRY_VOID(
+      check_int(kEngine, "max_batch_tokens", out.max_batch_tokens, 1, model.max_batch_tokens()));
   if (out.max_batch_tokens < out.max_sequences) {
     return fail(ErrorCode::kInvalidArgument, kEngine, "max_sequences",
                 "a step has less than one token for each running sequence", out.max_sequences,

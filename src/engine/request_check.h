@@ -18,7 +18,7 @@ Result<void> check_request(const GenerationRequest& request, std::int64_t n_voca
                            std::int64_t max_context);
 
 /// The options with defaults filled in. Errors: kInvalidArgument names the option.
-Result<EngineOptions> complete_options(const EngineOptions& options, const model::ModelInfo& info);
+Result<EngineOptions> complete_options(const EngineOptions& options, const model::Model& model);
 
 /// A cache of that shape. Errors: as kv_cache_bytes(), and the device's.
 Result<std::unique_ptr<device::KvCache>> make_kv_cache(device::Device& device,

@@ -95,16 +95,16 @@ TEST(CheckRequest, TooLongNamesBothCounts) {
   EXPECT_EQ(error.limit, "100");
 }
 
-model::ModelInfo fake_info() { return FakeModel(512, 64).info(); }
+const FakeModel kFake(512, 512);
 
 TEST(CompleteOptions, FillsInDefaults) {
   EngineOptions options;
-  auto complete = complete_options(options, fake_info());
+  auto complete = complete_options(options, kFake);
   ASSERT_TRUE(complete);
   EXPECT_EQ(complete->max_context, 512);
   EXPECT_EQ(complete->kv_tokens, 512);
   options.kv_tokens = 100;
-  complete = complete_options(options, fake_info());
+  complete = complete_options(options, kFake);
   ASSERT_TRUE(complete);
   EXPECT_EQ(complete->max_context, 100);
   EXPECT_EQ(complete->kv_tokens, 128);  // whole pages
@@ -114,7 +114,7 @@ TEST(CompleteOptions, RefusesWhatCannotRun) {
   const auto refused = [](const char* field, auto&& set) {
     EngineOptions options;
     set(options);
-    const auto complete = complete_options(options, fake_info());
+    const auto complete = complete_options(options, kFake);
     ASSERT_FALSE(complete) << field;
     EXPECT_EQ(complete.error().code, ErrorCode::kInvalidArgument);
     EXPECT_EQ(complete.error().field, field);
@@ -133,6 +133,7 @@ TEST(CompleteOptions, RefusesWhatCannotRun) {
     refused("max_waiting", [=](EngineOptions& o) { o.max_waiting = value; });
     refused("max_batch_tokens", [=](EngineOptions& o) { o.max_batch_tokens = value; });
   }
+  refused("max_batch_tokens", [](EngineOptions& o) { o.max_batch_tokens = 513; });  // the model's
   refused("max_sequences", [](EngineOptions& o) { o.max_batch_tokens = 15; });
 }
 

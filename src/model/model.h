@@ -66,6 +66,9 @@ class Model {
   /// logit_rows, f32 [n_logit_rows, n_vocab] on the host, valid until the next call.
   virtual std::span<const float> forward(const Batch& batch, device::KvCache& cache) = 0;
 
+  /// Tokens that one forward takes at most: LoadOptions::max_batch_tokens.
+  virtual std::int64_t max_batch_tokens() const = 0;
+
   /// Bytes of weights that one decoded token reads (all but the embedding table,
   /// of which it reads a row).
   virtual std::uint64_t weight_bytes_per_token() const = 0;
