@@ -170,7 +170,11 @@ Result<void> Bpe::tokenize(std::string_view word, std::vector<TokenId>& out) con
 void Bpe::merge_word(std::string_view word, std::vector<TokenId>& out) const {
   const std::size_t start = out.size();
   if (config_.byte_level) {
-    for (const char byte : word) out.push_back(bmp_[static_cast<std::uint8_t>(byte)]);
+    // Few vocabularies lack a byte; such a byte is unk where there is one, else dropped.
+    for (const char byte : word) {
+      const TokenId symbol = bmp_[static_cast<std::uint8_t>(byte)];
+      if (symbol >= 0 || config_.unk) out.push_back(symbol >= 0 ? symbol : *config_.unk);
+    }
   } else {
     symbols_of(word, out);
   }

@@ -215,13 +215,6 @@ Result<void> build_byte_level(const GgufVocab& vocab, std::string_view where,
     parts.byte_tokens.set(static_cast<TokenId>(i), bytes.value_or(""));
     if (bytes && !bytes->empty()) parts.byte_tokens.index(static_cast<TokenId>(i));
   }
-  for (int byte = 0; byte < 256; ++byte) {
-    const char c = static_cast<char>(byte);
-    if (!parts.byte_tokens.find(std::string_view(&c, 1))) {
-      return fail(ErrorCode::kInvalidFile, where, "tokenizer.ggml.tokens", "no token for a byte",
-                  std::to_string(byte));
-    }
-  }
   BpeConfig config;
   config.byte_level = true;
   config.ignore_merges = rule->ignore_merges;

@@ -16,8 +16,8 @@ class Rewrite final : public Normalizer {
  public:
   explicit Rewrite(std::function<std::string(std::string_view)> rewrite)
       : rewrite_(std::move(rewrite)) {}
-  Result<void> apply(std::string& text) const override {
-    text = rewrite_(text);
+  Result<void> apply(Normalized& text) const override {
+    text.text = rewrite_(text.text);
     return {};
   }
 
@@ -25,22 +25,42 @@ class Rewrite final : public Normalizer {
   std::function<std::string(std::string_view)> rewrite_;
 };
 
+// A normalizer that takes characters away. Hugging Face tracks every character
+// to its origin to know whether the front is left; this is as near as needed,
+// and differs only where another normalizer made the characters that are cut.
+class Cut final : public Normalizer {
+ public:
+  explicit Cut(std::function<std::string(std::string_view)> cut) : cut_(std::move(cut)) {}
+  Result<void> apply(Normalized& text) const override {
+    std::string left = cut_(text.text);
+    text.front_cut |= !text.text.empty() && (left.empty() || !text.text.starts_with(first(left)));
+    text.text = std::move(left);
+    return {};
+  }
+
+ private:
+  static std::string_view first(std::string_view text) {
+    return text.substr(0, decode_utf8(text).n_bytes);
+  }
+  std::function<std::string(std::string_view)> cut_;
+};
+
 class ReplacePattern final : public Normalizer {
  public:
   ReplacePattern(Regex regex, std::string content)
       : regex_(std::move(regex)), content_(std::move(content)) {}
-  Result<void> apply(std::string& text) const override {
+  Result<void> apply(Normalized& text) const override {
     std::vector<Range> matches;
-    ONDOL_TRY_VOID(regex_.find_all(text, matches));
+    ONDOL_TRY_VOID(regex_.find_all(text.text, matches));
     std::string out;
     std::size_t done = 0;
     for (const Range& match : matches) {
-      out.append(text, done, match.begin - done);
+      out.append(text.text, done, match.begin - done);
       out += content_;
       done = match.end;
     }
-    out.append(text, done);
-    text = std::move(out);
+    out.append(text.text, done);
+    text.text = std::move(out);
     return {};
   }
 
@@ -94,6 +114,10 @@ std::string strip_accents(std::string_view text) {
   });
 }
 
+std::unique_ptr<Normalizer> cut(std::function<std::string(std::string_view)> f) {
+  return std::make_unique<Cut>(std::move(f));
+}
+
 std::unique_ptr<Normalizer> rewrite(std::function<std::string(std::string_view)> f) {
   return std::make_unique<Rewrite>(std::move(f));
 }
@@ -117,7 +141,7 @@ Result<std::unique_ptr<Normalizer>> parse_one(const JsonNode& node, std::string_
   if (type == "NFKC") return make_normal_form(NormalForm::kNfkc);
   if (type == "NFKD") return make_normal_form(NormalForm::kNfkd);
   if (type == "Lowercase") return rewrite(to_lower);
-  if (type == "StripAccents") return rewrite(strip_accents);
+  if (type == "StripAccents") return cut(strip_accents);
   if (type == "ByteLevel") return rewrite(bytes_to_chars);
   if (type == "Replace") return parse_replace(node);
   if (type == "Prepend") {
@@ -127,7 +151,7 @@ Result<std::unique_ptr<Normalizer>> parse_one(const JsonNode& node, std::string_
   if (type == "Strip") {
     ONDOL_TRY(const bool left, node.boolean("strip_left"));
     ONDOL_TRY(const bool right, node.boolean("strip_right"));
-    return rewrite([left, right](std::string_view text) { return strip(text, left, right); });
+    return cut([left, right](std::string_view text) { return strip(text, left, right); });
   }
   return node.unsupported("unknown normalizer type", std::string(type));
 }
@@ -139,7 +163,7 @@ std::unique_ptr<Normalizer> make_normal_form(NormalForm form) {
 }
 
 std::unique_ptr<Normalizer> make_strip_spaces() {
-  return rewrite([](std::string_view text) { return strip(text, true, true); });
+  return cut([](std::string_view text) { return strip(text, true, true); });
 }
 
 Result<std::unique_ptr<Normalizer>> make_replace_pattern(std::string_view pattern,
@@ -178,7 +202,7 @@ Result<Normalizers> parse_normalizers(const JsonNode& node) {
   return out;
 }
 
-Result<void> apply_all(const Normalizers& normalizers, std::string& text) {
+Result<void> apply_all(const Normalizers& normalizers, Normalized& text) {
   for (const auto& normalizer : normalizers) ONDOL_TRY_VOID(normalizer->apply(text));
   return {};
 }

@@ -15,11 +15,16 @@
 
 namespace ondol::text {
 
+struct Normalized {
+  std::string text;
+  bool front_cut = false;  // something was stripped from the front
+};
+
 class Normalizer {
  public:
   virtual ~Normalizer() = default;
   /// REQUIRES: text is valid UTF-8; so is what comes back.
-  virtual Result<void> apply(std::string& text) const = 0;
+  virtual Result<void> apply(Normalized& text) const = 0;
 };
 
 using Normalizers = std::vector<std::unique_ptr<Normalizer>>;
@@ -40,6 +45,6 @@ Result<std::unique_ptr<Normalizer>> make_replace_pattern(std::string_view patter
 std::unique_ptr<Normalizer> make_replace_all(std::string from, std::string to);
 std::unique_ptr<Normalizer> make_prepend(std::string prefix);
 
-Result<void> apply_all(const Normalizers& normalizers, std::string& text);
+Result<void> apply_all(const Normalizers& normalizers, Normalized& text);
 
 }  // namespace ondol::text

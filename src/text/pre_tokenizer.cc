@@ -15,9 +15,6 @@ namespace {
 // GPT-2's pattern (openai/gpt-2, src/encoder.py).
 constexpr std::string_view kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-// Rust's regex: \w+|[^\w\s]+
-constexpr std::string_view kWordPattern = R"(\w+|[^\p{L}\p{M}\p{N}\p{Pc}\s]+)";
-
 class RegexSplit final : public PreTokenizer {
  public:
   RegexSplit(Regex regex, SplitBehavior behavior, bool invert)
@@ -230,15 +227,19 @@ Result<std::unique_ptr<PreTokenizer>> parse_metaspace(const JsonNode& node) {
   return std::make_unique<Metaspace>(std::string(replacement), scheme, split);
 }
 
-Result<std::unique_ptr<PreTokenizer>> parse_word_pattern(const JsonNode& node) {
-  ONDOL_TRY(Regex regex, Regex::compile(kWordPattern, node.where(), node.path()));
+// Hugging Face's Whitespace: \w+|[^\w\s]+ as the regex crate of Rust reads it.
+Result<std::unique_ptr<PreTokenizer>> parse_whitespace(const JsonNode& node) {
+  const std::string word = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}" +
+                           std::string(kOtherAlphabeticClass) + std::string(kRustWordClass);
+  ONDOL_TRY(Regex regex,
+            Regex::compile("[" + word + "]+|[^" + word + "\\s]+", node.where(), node.path()));
   return std::make_unique<RegexSplit>(std::move(regex), SplitBehavior::kRemoved, true);
 }
 
 Result<std::unique_ptr<PreTokenizer>> parse_one(const JsonNode& node, std::string_view type) {
   if (type == "Split") return parse_split(node);
   if (type == "Metaspace") return parse_metaspace(node);
-  if (type == "Whitespace") return parse_word_pattern(node);
+  if (type == "Whitespace") return parse_whitespace(node);
   if (type == "WhitespaceSplit") {
     return std::make_unique<CharSplit>(is_white_space, SplitBehavior::kRemoved);
   }

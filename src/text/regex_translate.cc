@@ -175,9 +175,11 @@ class Translator {
         break;
       case 'w':
       case 'W':
-        for (const std::string_view p : {"L", "M", "N", "Pc"}) {
+        for (const std::string_view p : {"L", "M", "Nd", "Nl", "Pc"}) {
           inside += fmt::format("\\p{{{}}}", p) + newer_members(p);
         }
+        inside += kOtherAlphabeticClass;
+        inside += kOnigurumaWordClass;
         break;
       case 'h':
       case 'H':
@@ -208,7 +210,9 @@ class Translator {
     if (name.empty() || !std::all_of(name.begin(), name.end(), is_alnum)) {
       return refuse("an unknown property");
     }
-    inside = fmt::format("\\p{{{}}}", name) + newer_members(name);
+    // Longer names are scripts; PCRE2 would take them for Script_Extensions.
+    inside = name.size() <= 2 ? fmt::format("\\p{{{}}}", name) + newer_members(name)
+                              : fmt::format("\\p{{sc:{}}}", name) + newer_script_members(name);
     at_ = close + 1;
     return true;
   }

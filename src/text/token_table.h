@@ -27,6 +27,7 @@ class TokenTable {
   /// Makes the string findable. False when it is so already: the first id stays.
   bool index(TokenId id);
 
+  std::size_t n_indexed() const { return n_indexed_; }
   std::size_t size() const { return spans_.size(); }
   bool has(TokenId id) const;
   std::string_view at(TokenId id) const;  // empty outside [0, size)

@@ -22,11 +22,12 @@ Result<void> encode_words(const TokenizerParts& parts, std::string_view text, bo
 
 Result<void> encode_stretch(const TokenizerParts& parts, std::string_view text, bool first,
                             bool parse_special, std::vector<TokenId>& out) {
-  std::string normalized;
+  Normalized normalized;
   if (!parts.normalizers.empty()) {
-    normalized = text;
+    normalized.text = text;
     ONDOL_TRY_VOID(apply_all(parts.normalizers, normalized));
-    text = normalized;
+    text = normalized.text;
+    first = first && !normalized.front_cut;
   }
   if (parts.normalized_matcher.empty()) return encode_words(parts, text, first, out);
   for (const AddedSplit& split : parts.normalized_matcher.split(text, parse_special)) {
@@ -67,8 +68,9 @@ constexpr std::string_view kEndNames[] = {
 Result<void> TokenizerParts::add_matchers(const std::vector<AddedToken>& added,
                                           std::string_view where) {
   for (const AddedToken& token : added) {
-    std::string pattern = token.content;
-    if (token.normalized) ONDOL_TRY_VOID(apply_all(normalizers, pattern));
+    Normalized form{token.content};
+    if (token.normalized) ONDOL_TRY_VOID(apply_all(normalizers, form));
+    const std::string& pattern = form.text;
     if (pattern.empty()) continue;
     if (pattern.size() > kMaxMatchedBytes) {
       return fail(ErrorCode::kLimit, where, "added_tokens", "token longer than kMaxMatchedBytes",

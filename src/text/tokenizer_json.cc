@@ -90,6 +90,15 @@ Result<std::vector<AddedToken>> place_added_tokens(std::vector<AddedToken> added
   return placed;
 }
 
+// A string that has several ids is special under all of them.
+void mark_doubles(TokenizerParts& parts) {
+  if (parts.tokens.n_indexed() == parts.tokens.size()) return;
+  for (std::size_t i = 0; i < parts.tokens.size(); ++i) {
+    const auto id = parts.tokens.find(parts.tokens.at(static_cast<TokenId>(i)));
+    if (id && parts.is_special[static_cast<std::size_t>(*id)]) parts.is_special[i] = true;
+  }
+}
+
 // A name in tokenizer_config.json: a string, or an object with "content".
 std::optional<TokenId> named_token(const TokenizerParts& parts, const JsonNode& config,
                                    std::string_view key) {
@@ -151,6 +160,7 @@ Result<std::unique_ptr<TokenizerParts>> build(const JsonNode& root, std::string_
   for (const AddedToken& token : added) {
     parts->is_special[static_cast<std::size_t>(token.id)] = token.special;
   }
+  mark_doubles(*parts);
   ONDOL_TRY_VOID(parts->add_matchers(added, where));
 
   if (const auto node = root.find("post_processor")) {

@@ -63,7 +63,78 @@ constexpr std::array<NewRange, 127> kNewRanges = {{
     {0x1FBCB, 0x1FBEF, "So"}, {0x2B739, 0x2B739, "Lo"}, {0x2EBF0, 0x2EE5D, "Lo"},
     {0x31350, 0x323AF, "Lo"},
 }};
+
+struct CharRange {
+  char32_t first;
+  char32_t last;
+};
+
+// Marks that normalization by Hugging Face does not know as marks.
+constexpr std::array<CharRange, 87> kMarksUnknown = {{
+    {0x7FD, 0x7FD}, {0x897, 0x89F}, {0x8CA, 0x8D3}, {0x9FE, 0x9FE}, {0xAFA, 0xAFF},
+    {0xB55, 0xB55}, {0xC04, 0xC04}, {0xC3C, 0xC3C}, {0xCF3, 0xCF3}, {0xD00, 0xD00},
+    {0xD3B, 0xD3C}, {0xD81, 0xD81}, {0xEBA, 0xEBA}, {0xECE, 0xECE}, {0x1715, 0x1715},
+    {0x180F, 0x180F}, {0x1ABF, 0x1ACE}, {0x1CF7, 0x1CF7}, {0x1DF6, 0x1DFA}, {0xA82C, 0xA82C},
+    {0xA8FF, 0xA8FF}, {0x10D24, 0x10D27}, {0x10D69, 0x10D6D}, {0x10EAB, 0x10EAC}, {0x10EFC, 0x10EFF},
+    {0x10F46, 0x10F50}, {0x10F82, 0x10F85}, {0x11070, 0x11070}, {0x11073, 0x11074}, {0x110C2, 0x110C2},
+    {0x11145, 0x11146}, {0x111C9, 0x111C9}, {0x111CE, 0x111CF}, {0x11241, 0x11241}, {0x1133B, 0x1133B},
+    {0x113B8, 0x113C0}, {0x113C2, 0x113C2}, {0x113C5, 0x113C5}, {0x113C7, 0x113CA}, {0x113CC, 0x113D0},
+    {0x113D2, 0x113D2}, {0x113E1, 0x113E2}, {0x1145E, 0x1145E}, {0x1182C, 0x1183A}, {0x11930, 0x11935},
+    {0x11937, 0x11938}, {0x1193B, 0x1193E}, {0x11940, 0x11940}, {0x11942, 0x11943}, {0x119D1, 0x119D7},
+    {0x119DA, 0x119E0}, {0x119E4, 0x119E4}, {0x11A01, 0x11A0A}, {0x11A33, 0x11A39}, {0x11A3B, 0x11A3E},
+    {0x11A47, 0x11A47}, {0x11A51, 0x11A5B}, {0x11A8A, 0x11A99}, {0x11D31, 0x11D36}, {0x11D3A, 0x11D3A},
+    {0x11D3C, 0x11D3D}, {0x11D3F, 0x11D45}, {0x11D47, 0x11D47}, {0x11D8A, 0x11D8E}, {0x11D90, 0x11D91},
+    {0x11D93, 0x11D97}, {0x11EF3, 0x11EF6}, {0x11F00, 0x11F01}, {0x11F03, 0x11F03}, {0x11F34, 0x11F3A},
+    {0x11F3E, 0x11F42}, {0x11F5A, 0x11F5A}, {0x13440, 0x13440}, {0x13447, 0x13455}, {0x1611E, 0x1612F},
+    {0x16F4F, 0x16F4F}, {0x16F7F, 0x16F87}, {0x16FE4, 0x16FE4}, {0x16FF0, 0x16FF1}, {0x1CF00, 0x1CF2D},
+    {0x1CF30, 0x1CF46}, {0x1E08F, 0x1E08F}, {0x1E130, 0x1E136}, {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF},
+    {0x1E4EC, 0x1E4EF}, {0x1E5EE, 0x1E5EF},
+}};
+
+// Punctuation that the Punctuation pre-tokenizer does not know as such.
+constexpr std::array<CharRange, 39> kPunctuationUnknown = {{
+    {0x61D, 0x61D}, {0x9FD, 0x9FD}, {0xA76, 0xA76}, {0xC77, 0xC77}, {0xC84, 0xC84},
+    {0x1B4E, 0x1B4F}, {0x1B7D, 0x1B7F}, {0x2E43, 0x2E4F}, {0x2E52, 0x2E5D}, {0x10D6E, 0x10D6E},
+    {0x10EAD, 0x10EAD}, {0x10F55, 0x10F59}, {0x10F86, 0x10F89}, {0x113D4, 0x113D5}, {0x113D7, 0x113D8},
+    {0x1144B, 0x1144F}, {0x1145A, 0x1145B}, {0x1145D, 0x1145D}, {0x11660, 0x1166C}, {0x116B9, 0x116B9},
+    {0x1183B, 0x1183B}, {0x11944, 0x11946}, {0x119E2, 0x119E2}, {0x11A3F, 0x11A46}, {0x11A9A, 0x11A9C},
+    {0x11A9E, 0x11AA2}, {0x11B00, 0x11B09}, {0x11BE1, 0x11BE1}, {0x11C41, 0x11C45}, {0x11C70, 0x11C71},
+    {0x11EF7, 0x11EF8}, {0x11F43, 0x11F4F}, {0x11FFF, 0x11FFF}, {0x12FF1, 0x12FF2}, {0x16D6D, 0x16D6F},
+    {0x16E97, 0x16E9A}, {0x16FE2, 0x16FE2}, {0x1E5FF, 0x1E5FF}, {0x1E95E, 0x1E95F},
+}};
+
+// Compatibility and canonical decompositions newer than Hugging Face's tables.
+constexpr std::array<CharRange, 10> kDecompositionsUnknown = {{
+    {0x32FF, 0x32FF}, {0xA7F2, 0xA7F4}, {0xAB69, 0xAB69}, {0x10781, 0x10785}, {0x10787, 0x107B0},
+    {0x107B2, 0x107BA}, {0x11938, 0x11938}, {0x1E030, 0x1E06D}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9},
+}};
+
+struct ScriptRange {
+  std::string_view script;
+  char32_t first;
+  char32_t last;
+};
+
+// Members of scripts assigned after Unicode 14, from Scripts.txt.
+constexpr std::array<ScriptRange, 10> kNewScriptRanges = {{
+    {"Han", 0x2B739, 0x2B739}, {"Han", 0x2EBF0, 0x2EE5D}, {"Han", 0x31350, 0x323AF},
+    {"Hiragana", 0x1B132, 0x1B132}, {"Katakana", 0x1B155, 0x1B155}, {"Cyrillic", 0x1C89, 0x1C8A},
+    {"Cyrillic", 0x1E030, 0x1E06D}, {"Cyrillic", 0x1E08F, 0x1E08F}, {"Arabic", 0x10EC2, 0x10EC4},
+    {"Arabic", 0x10EFC, 0x10EFF},
+}};
 // clang-format on
+
+template <std::size_t N>
+bool contains(const std::array<CharRange, N>& ranges, char32_t c) {
+  const auto after = std::upper_bound(ranges.begin(), ranges.end(), c,
+                                      [](char32_t x, const CharRange& r) { return x < r.first; });
+  return after != ranges.begin() && c <= std::prev(after)->last;
+}
+
+void append_class_range(std::string& out, char32_t first, char32_t last) {
+  out += fmt::format("\\x{{{:X}}}", static_cast<std::uint32_t>(first));
+  if (last != first) out += fmt::format("-\\x{{{:X}}}", static_cast<std::uint32_t>(last));
+}
 
 // "Lu", "Nd", ...; the table above goes first.
 std::string_view category(char32_t c) {
@@ -81,11 +152,15 @@ std::string newer_members(std::string_view property) {
   std::string out;
   if (property.empty() || property.size() > 2) return out;
   for (const NewRange& range : kNewRanges) {
-    if (!range.category.starts_with(property)) continue;
-    out += fmt::format("\\x{{{:X}}}", static_cast<std::uint32_t>(range.first));
-    if (range.last != range.first) {
-      out += fmt::format("-\\x{{{:X}}}", static_cast<std::uint32_t>(range.last));
-    }
+    if (range.category.starts_with(property)) append_class_range(out, range.first, range.last);
+  }
+  return out;
+}
+
+std::string newer_script_members(std::string_view script) {
+  std::string out;
+  for (const ScriptRange& range : kNewScriptRanges) {
+    if (range.script == script) append_class_range(out, range.first, range.last);
   }
   return out;
 }
@@ -98,7 +173,8 @@ bool is_white_space(char32_t c) {
 
 bool is_numeric(char32_t c) {
   if (c < 0x80) return c >= '0' && c <= '9';
-  return category(c)[0] == 'N';
+  const bool is_newest = (c >= 0x11DE0 && c <= 0x11DE9) || (c >= 0x16FF4 && c <= 0x16FF6);
+  return is_newest || category(c)[0] == 'N';
 }
 
 bool is_punctuation(char32_t c) {
@@ -106,14 +182,28 @@ bool is_punctuation(char32_t c) {
     return (c >= 0x21 && c <= 0x2F) || (c >= 0x3A && c <= 0x40) || (c >= 0x5B && c <= 0x60) ||
            (c >= 0x7B && c <= 0x7E);
   }
-  return category(c)[0] == 'P';
+  const bool was_once = c == 0x166D || c == 0x111C9;  // moved to another category since
+  return was_once || (category(c)[0] == 'P' && !contains(kPunctuationUnknown, c));
 }
 
-bool is_mark(char32_t c) { return c >= 0x300 && category(c)[0] == 'M'; }
+bool is_mark(char32_t c) {
+  if (c < 0x300) return false;
+  const bool was_once = c == 0x1CF2 || c == 0x1CF3;
+  return was_once || (category(c)[0] == 'M' && !contains(kMarksUnknown, c));
+}
 
 bool is_word(char32_t c) {
+  if ((c >= 0x24B6 && c <= 0x24E9) || c == 0x200C || c == 0x200D ||
+      (c >= 0x1F130 && c <= 0x1F149) || (c >= 0x1F150 && c <= 0x1F169) ||
+      (c >= 0x1F170 && c <= 0x1F189)) {
+    return true;
+  }
   const std::string_view name = category(c);
-  return name[0] == 'L' || name[0] == 'M' || name[0] == 'N' || name == "Pc";
+  return name[0] == 'L' || name[0] == 'M' || name == "Nd" || name == "Nl" || name == "Pc";
+}
+
+bool is_new_to_normalization(char32_t c) {
+  return c >= 0x300 && (contains(kMarksUnknown, c) || contains(kDecompositionsUnknown, c));
 }
 
 }  // namespace ondol::text

@@ -1,15 +1,18 @@
 // Unicode normal forms (UAX #15) on utf8proc's tables. utf8proc's own string
 // functions sort runs of combining marks by insertion, quadratic in a hostile
-// text; here the runs are sorted by std::stable_sort.
+// text; here each run is sorted in O(n log n).
 #include <utf8proc.h>
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "base/utf8.h"
 #include "text/case_fold.h"
 #include "text/normalizer.h"
+#include "text/unicode_classes.h"
 
 namespace ondol::text {
 namespace {
@@ -36,10 +39,16 @@ bool is_surely_normal(std::string_view text, NormalForm form) {
 }
 
 int combining_class(utf8proc_int32_t c) {
-  return c < 0x300 ? 0 : utf8proc_get_property(c)->combining_class;
+  if (c < 0x300) return 0;
+  const int result = utf8proc_get_property(c)->combining_class;
+  return result != 0 && is_new_to_normalization(static_cast<char32_t>(c)) ? 0 : result;
 }
 
 void append_decomposed(char32_t c, utf8proc_option_t options, std::vector<utf8proc_int32_t>& out) {
+  if (is_new_to_normalization(c)) {
+    out.push_back(static_cast<utf8proc_int32_t>(c));
+    return;
+  }
   std::array<utf8proc_int32_t, 32> parts;  // the longest decomposition has 18
   int boundary = 0;
   const auto n = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), parts.data(),
@@ -51,6 +60,16 @@ void append_decomposed(char32_t c, utf8proc_option_t options, std::vector<utf8pr
   out.insert(out.end(), parts.begin(), parts.begin() + n);
 }
 
+// Stable, by combining class.
+void sort_marks(std::span<utf8proc_int32_t> marks) {
+  if (marks.size() < 2) return;
+  std::vector<std::pair<int, std::size_t>> order;
+  for (std::size_t i = 0; i < marks.size(); ++i) order.emplace_back(combining_class(marks[i]), i);
+  std::sort(order.begin(), order.end());
+  const std::vector<utf8proc_int32_t> old(marks.begin(), marks.end());
+  for (std::size_t i = 0; i < marks.size(); ++i) marks[i] = old[order[i].second];
+}
+
 // UAX #15, canonical ordering: each run of marks by combining class, stable.
 void reorder(std::vector<utf8proc_int32_t>& chars) {
   for (std::size_t i = 0; i < chars.size();) {
@@ -60,9 +79,7 @@ void reorder(std::vector<utf8proc_int32_t>& chars) {
     }
     std::size_t end = i;
     while (end < chars.size() && combining_class(chars[end]) != 0) ++end;
-    std::stable_sort(chars.begin() + static_cast<std::ptrdiff_t>(i),
-                     chars.begin() + static_cast<std::ptrdiff_t>(end),
-                     [](auto a, auto b) { return combining_class(a) < combining_class(b); });
+    sort_marks(std::span(chars).subspan(i, end - i));
     i = end;
   }
 }
@@ -96,6 +113,31 @@ std::string normalize_unicode(std::string_view text, NormalForm form) {
   return out;
 }
 
+namespace {
+
+// Upper case newer than utf8proc's tables (Unicode 16 and 17).
+char32_t newer_lower(char32_t c) {
+  switch (c) {
+    case 0xA7CB:
+      return 0x264;
+    case 0xA7DC:
+      return 0x19B;
+    case 0x1C89:
+    case 0xA7CC:
+    case 0xA7CE:
+    case 0xA7D2:
+    case 0xA7D4:
+    case 0xA7DA:
+      return c + 1;
+    default:
+      if (c >= 0x10D50 && c <= 0x10D65) return c + 0x20;
+      if (c >= 0x16EA0 && c <= 0x16EB8) return c + 0x1B;
+      return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
+  }
+}
+
+}  // namespace
+
 std::string to_lower(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -104,8 +146,7 @@ std::string to_lower(std::string_view text) {
     if (c.code_point == 0x130) {
       out += "i\xCC\x87";
     } else {
-      append_utf8(out, static_cast<char32_t>(
-                           utf8proc_tolower(static_cast<utf8proc_int32_t>(c.code_point))));
+      append_utf8(out, newer_lower(c.code_point));
     }
     text.remove_prefix(c.n_bytes);
   }
