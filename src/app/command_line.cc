@@ -117,7 +117,14 @@ int run(int argc, const char* const* argv) {
   add_pull(commands);
   add_list(commands);
   add_rm(commands);
+  add_chat(commands);
+  add_complete(commands);
+  add_inspect(commands);
+  add_logits(commands);
   add_tokenize(commands);
+  add_perplexity(commands);
+  add_bench(commands);
+  add_completion(commands);
   return run_checked(app, commands, argc, argv);
 }
 

@@ -12,6 +12,7 @@ namespace json = boost::json;
 
 constexpr std::size_t kMaxListBytes = std::size_t{16} << 20;
 constexpr int kMaxFruitlessTries = 3;
+constexpr std::uint64_t kUsefulBytes = 64 << 10;  // a try that brings less is fruitless
 
 Result<void> status_error(const HttpReply& reply, const HfName& name, std::string_view what) {
   const std::string status = std::to_string(reply.status);
@@ -253,7 +254,7 @@ Result<void> download_file(HttpClient& client, const HfName& name, const std::st
     } else if (!reply && reply.error().code != ErrorCode::kNetwork) {
       return tl::unexpected(std::move(reply).error());
     }
-    n_fruitless = part.size() > before ? 0 : n_fruitless + 1;
+    n_fruitless = part.size() >= before + kUsefulBytes ? 0 : n_fruitless + 1;
     if (n_fruitless >= kMaxFruitlessTries) {
       if (!reply) return tl::unexpected(std::move(reply).error());
       return status_error(*reply, name, file.path);

@@ -1,0 +1,21 @@
+// Ctrl-C while something is going on. A handler only counts; whoever waits asks
+// the count between steps. Other threads have SIGINT blocked (see load.h).
+#pragma once
+
+namespace ondol::app {
+
+/// While alive, SIGINT is counted instead of ending the process. The count is
+/// the process's only global state: a signal handler can see nothing else.
+class InterruptScope {
+ public:
+  InterruptScope();
+  ~InterruptScope();
+  InterruptScope(const InterruptScope&) = delete;
+  InterruptScope& operator=(const InterruptScope&) = delete;
+
+  /// True when SIGINT has come since the last reset.
+  bool requested() const;
+  void reset();
+};
+
+}  // namespace ondol::app

@@ -1,0 +1,127 @@
+#include "app/line_reader.h"
+
+#include <histedit.h>
+
+#include <cerrno>
+#include <clocale>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <system_error>
+
+namespace ondol::app {
+namespace {
+
+constexpr int kHistoryLines = 1000;
+constexpr std::string_view kFence = "\"\"\"";
+
+struct EndEditor {
+  void operator()(EditLine* editor) const { el_end(editor); }
+};
+struct EndHistory {
+  void operator()(History* history) const { history_end(history); }
+};
+
+class TerminalReader : public LineReader {
+ public:
+  explicit TerminalReader(std::filesystem::path path) : path_(std::move(path)) {
+    // libedit decodes what is typed by the locale; containers often have none.
+    std::setlocale(LC_CTYPE, "");
+    if (MB_CUR_MAX == 1) std::setlocale(LC_CTYPE, "C.UTF-8");
+    history_.reset(history_init());
+    HistEvent event{};
+    history(history_.get(), &event, H_SETSIZE, kHistoryLines);
+    history(history_.get(), &event, H_SETUNIQUE, 1);
+    history(history_.get(), &event, H_LOAD, path_.c_str());
+    editor_.reset(el_init("ondol", stdin, stdout, stderr));
+    el_set(editor_.get(), EL_CLIENTDATA, this);
+    el_set(editor_.get(), EL_PROMPT, &TerminalReader::prompt);
+    el_set(editor_.get(), EL_HIST, history, history_.get());
+    el_set(editor_.get(), EL_EDITOR, "emacs");
+  }
+
+  Line read(const std::string& prompt) override {
+    prompt_ = prompt;
+    int n_bytes = 0;
+    errno = 0;
+    const char* text = el_gets(editor_.get(), &n_bytes);
+    if (text == nullptr || n_bytes <= 0) {
+      const bool signal = n_bytes < 0 && errno == EINTR;
+      std::fputc('\n', stdout);
+      return {signal ? Line::Kind::kInterrupt : Line::Kind::kEnd, ""};
+    }
+    std::string out(text, static_cast<std::size_t>(n_bytes));
+    while (!out.empty() && (out.back() == '\n' || out.back() == '\r')) out.pop_back();
+    return {Line::Kind::kText, std::move(out)};
+  }
+
+  void remember(const std::string& text) override {
+    HistEvent event{};
+    history(history_.get(), &event, H_ENTER, text.c_str());
+    std::error_code ignored;
+    std::filesystem::create_directories(path_.parent_path(), ignored);
+    history(history_.get(), &event, H_SAVE, path_.c_str());
+  }
+
+ private:
+  static char* prompt(EditLine* editor) {
+    TerminalReader* self = nullptr;
+    el_get(editor, EL_CLIENTDATA, &self);
+    return self->prompt_.data();
+  }
+
+  std::filesystem::path path_;
+  std::string prompt_;
+  std::unique_ptr<History, EndHistory> history_;
+  std::unique_ptr<EditLine, EndEditor> editor_;
+};
+
+class PipeReader : public LineReader {
+ public:
+  Line read(const std::string&) override {
+    Line line;
+    if (!std::getline(std::cin, line.text)) return {};
+    if (!line.text.empty() && line.text.back() == '\r') line.text.pop_back();
+    line.kind = Line::Kind::kText;
+    return line;
+  }
+  void remember(const std::string&) override {}
+};
+
+// From an opening fence on, until the closing one.
+Line read_fenced(LineReader& reader, std::string text) {
+  text.erase(0, kFence.size());
+  while (!text.ends_with(kFence)) {
+    Line next = reader.read("... ");
+    if (next.kind == Line::Kind::kInterrupt) return next;
+    if (next.kind == Line::Kind::kEnd) return {Line::Kind::kText, text};
+    text += (text.empty() ? "" : "\n") + next.text;
+  }
+  text.resize(text.size() - kFence.size());
+  while (text.ends_with('\n')) text.pop_back();
+  return {Line::Kind::kText, std::move(text)};
+}
+
+}  // namespace
+
+std::unique_ptr<LineReader> make_terminal_reader(const std::filesystem::path& history) {
+  return std::make_unique<TerminalReader>(history);
+}
+
+std::unique_ptr<LineReader> make_pipe_reader() { return std::make_unique<PipeReader>(); }
+
+Line read_turn(LineReader& reader) {
+  Line line = reader.read("> ");
+  if (line.kind != Line::Kind::kText) return line;
+  if (line.text.starts_with(kFence)) return read_fenced(reader, std::move(line.text));
+  while (line.text.ends_with('\\')) {
+    line.text.pop_back();
+    Line next = reader.read("... ");
+    if (next.kind == Line::Kind::kInterrupt) return next;
+    if (next.kind == Line::Kind::kEnd) return line;
+    line.text += "\n" + next.text;
+  }
+  return line;
+}
+
+}  // namespace ondol::app
