@@ -209,7 +209,7 @@ Result<void> run_chat(const ChatArguments& arguments) {
 void add_chat(Commands& commands) {
   CLI::App& command = commands.add("chat", "Talk to a model",
                                    R"(  ondol chat
-  ondol chat "What is the capital of France?"
+  ondol chat "Name the capital city of France."
   ondol chat -m gemma.gguf --system "Answer in one sentence." --temp 0
   printf 'Hello\nAnd in French?\n' | ondol chat
 

@@ -1,6 +1,7 @@
 #include "app/line_reader.h"
 
 #include <histedit.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <clocale>
@@ -8,6 +9,8 @@
 #include <cstdlib>
 #include <iostream>
 #include <system_error>
+
+#include "base/utf8.h"
 
 namespace ondol::app {
 namespace {
@@ -36,19 +39,20 @@ class TerminalReader : public LineReader {
     editor_.reset(el_init("ondol", stdin, stdout, stderr));
     el_set(editor_.get(), EL_CLIENTDATA, this);
     el_set(editor_.get(), EL_PROMPT, &TerminalReader::prompt);
+    el_set(editor_.get(), EL_GETCFN, &TerminalReader::next_character);
     el_set(editor_.get(), EL_HIST, history, history_.get());
     el_set(editor_.get(), EL_EDITOR, "emacs");
   }
 
   Line read(const std::string& prompt) override {
     prompt_ = prompt;
+    interrupted_ = false;
     int n_bytes = 0;
-    errno = 0;
     const char* text = el_gets(editor_.get(), &n_bytes);
-    if (text == nullptr || n_bytes <= 0) {
-      const bool signal = n_bytes < 0 && errno == EINTR;
+    if (interrupted_ || text == nullptr || n_bytes <= 0) {
+      el_reset(editor_.get());
       std::fputc('\n', stdout);
-      return {signal ? Line::Kind::kInterrupt : Line::Kind::kEnd, ""};
+      return {interrupted_ ? Line::Kind::kInterrupt : Line::Kind::kEnd, ""};
     }
     std::string out(text, static_cast<std::size_t>(n_bytes));
     while (!out.empty() && (out.back() == '\n' || out.back() == '\r')) out.pop_back();
@@ -70,8 +74,25 @@ class TerminalReader : public LineReader {
     return self->prompt_.data();
   }
 
+  // libedit's own reader tries again after a signal; this one gives the line up.
+  static int next_character(EditLine* editor, wchar_t* out) {
+    TerminalReader* self = nullptr;
+    el_get(editor, EL_CLIENTDATA, &self);
+    std::string bytes;
+    do {
+      char byte = 0;
+      const ssize_t n = ::read(STDIN_FILENO, &byte, 1);
+      if (n < 0 && errno == EINTR) self->interrupted_ = true;
+      if (n <= 0) return n < 0 ? -1 : 0;
+      bytes += byte;
+    } while (is_incomplete_utf8(bytes));
+    *out = static_cast<wchar_t>(decode_utf8(bytes).code_point);
+    return 1;
+  }
+
   std::filesystem::path path_;
   std::string prompt_;
+  bool interrupted_ = false;
   std::unique_ptr<History, EndHistory> history_;
   std::unique_ptr<EditLine, EndEditor> editor_;
 };

@@ -36,8 +36,9 @@ Result<std::vector<std::int32_t>> stop_tokens(const format::ModelFile& file,
 /// general.sampling.* recommend over it. The seed is left at 0.
 Result<engine::SamplingParams> recommended_sampling(const format::ModelFile& file);
 
-inline constexpr float kDefaultTemperature = 0.6F;
-inline constexpr float kDefaultTopP = 0.95F;
+// Right before varied: small models wander off at higher temperatures.
+inline constexpr float kDefaultTemperature = 0.3F;
+inline constexpr float kDefaultTopP = 0.9F;
 inline constexpr float kDefaultMinP = 0.05F;
 
 }  // namespace ondol::app

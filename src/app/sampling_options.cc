@@ -36,8 +36,8 @@ void set_if(const std::optional<T>& given, T& out) {
 
 void add_sampling_options(CLI::App& command, SamplingOptions& options) {
   const std::string group =
-      "Sampling (defaults: what the model recommends, else temperature 0.6, "
-      "top-p 0.95, min-p 0.05)";
+      "Sampling (defaults: what the model recommends, else temperature 0.3, "
+      "top-p 0.9, min-p 0.05)";
   const auto add = [&](const char* name, auto& target, const char* text, double low, double high) {
     command.add_option(name, target, text)->check(CLI::Range(low, high))->group(group);
   };

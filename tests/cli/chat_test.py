@@ -15,6 +15,7 @@ import unittest
 import cli
 from cli import BROKEN_FILE, DATA, LIMIT, NOT_FOUND, ROOT, SMOLLM2, UNSUPPORTED, USAGE
 
+QUESTION = "Name the capital city of France."
 GREEDY = ["--temp", "0", "-n", "24"]
 
 
@@ -76,16 +77,20 @@ class Chat(cli.CliTest):
         return self.ok("chat", "-m", SMOLLM2, *GREEDY, *arguments, **more)
 
     def test_one_question(self):
-        self.assertIn("Paris", self.ask("What is the capital of France?"))
-        self.assertEqual(self.ask("What", "is the capital", "of France?"), self.ask("What is the capital of France?"))
+        answer = self.ask(QUESTION)
+        self.assertIn("Paris", answer)
+        self.assertEqual(self.ask("Name the", "capital city", "of France."), answer)
 
     def test_pipe(self):
-        out = self.ask(stdin="My name is Anna.\n\nWhat is my name?\n")
-        self.assertIn("Anna", out)
+        out = self.ask(stdin=f"{QUESTION}\n\nAnd of Italy?\n")
+        self.assertTrue(out.startswith(self.ask(QUESTION)))
+        second = out.removeprefix(self.ask(QUESTION))
+        self.assertTrue(second)
+        self.assertNotEqual(second, self.ask("And of Italy?"))  # the first turn was in its context
         self.assertNotIn("\x1b", out)
         self.assertNotIn("> ", out)
-        one = self.ask(stdin='What is the \\\ncapital of France?\n')
-        self.assertEqual(one, self.ask(stdin='"""What is the \ncapital of France?"""\n'))
+        one = self.ask(stdin='Name the capital \\\ncity of France.\n')
+        self.assertEqual(one, self.ask(stdin='"""Name the capital \ncity of France."""\n'))
         self.refused(USAGE, "chat", "-m", SMOLLM2, *GREEDY, stdin="/nonsense\n", says="/help")
         self.assertEqual(self.ask(stdin="/quit\nHello\n"), "")
 
@@ -100,11 +105,12 @@ class Chat(cli.CliTest):
 
     def test_save_and_load(self):
         saved = self.tmp / "chat.json"
-        self.ask(stdin=f"My name is Anna.\n/save {saved}\n")
+        together = self.ask(stdin=f"{QUESTION}\nAnd of Italy?\n")
+        first = self.ask(stdin=f"{QUESTION}\n/save {saved}\n")
         document = json.loads(saved.read_text())
         self.assertEqual(document["format"], "ondol-chat-1")
         self.assertEqual([m["role"] for m in document["messages"]], ["user", "assistant"])
-        self.assertIn("Anna", self.ask(stdin=f"/load {saved}\nWhat is my name?\n"))
+        self.assertEqual(first + self.ask(stdin=f"/load {saved}\nAnd of Italy?\n"), together)
         for content, code in [("{", BROKEN_FILE), ("{}", BROKEN_FILE), ("[" * 1000, BROKEN_FILE),
                               ('{"format": "ondol-chat-1", "messages": [{"role": "tool", "content": ""}]}', BROKEN_FILE),
                               ('{"format": "ondol-chat-1", "messages": [{"role": "user"}]}', BROKEN_FILE)]:
@@ -144,7 +150,7 @@ class Chat(cli.CliTest):
         chat = self.terminal(*GREEDY)
         chat.send("/help\n")
         chat.expect(r"/system TEXT.*> ")
-        chat.send("What is the capitol\x7f\x7fal of France?\n")  # edited on the way
+        chat.send("Name the capitol\x7f\x7fal city of France.\n")  # edited on the way
         chat.expect(r"Paris.*> ")
         chat.send("/stats\n")
         chat.expect("> ")
@@ -159,7 +165,7 @@ class Chat(cli.CliTest):
         chat.send("/quit\n")
         self.assertEqual(chat.exit_code(), 0)
         messages = json.loads((self.tmp / "a.json").read_text())["messages"]
-        self.assertEqual(messages[0]["content"], "What is the capital of France?")
+        self.assertEqual(messages[0]["content"], QUESTION)
         self.assertEqual(messages[2]["content"], "Grüße, 안녕")
         self.assertEqual((self.tmp / "a.json").read_text(), (self.tmp / "b.json").read_text())
         # The history is there the next time: arrow up brings the last question.
@@ -168,7 +174,7 @@ class Chat(cli.CliTest):
         self.assertEqual(history.stat().st_mode & 0o077, 0)
         chat = self.terminal(*GREEDY)
         chat.send("\x1b[A\x1b[A\x1b[A\x1b[A\x1b[A\x1b[A\x1b[A")
-        chat.expect("capital of France")
+        chat.expect("capital city of France")
         chat.send("\n")
         chat.expect(r"Paris.*> ")
         chat.send("\x04")
