@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <mutex>
 #include <utility>
 
@@ -78,6 +79,8 @@ struct Hop {
   std::string location;
   bool announced = false;
   std::optional<Error> error;
+  std::chrono::steady_clock::time_point last_byte = std::chrono::steady_clock::now();
+  std::chrono::seconds stall_timeout{0};
 };
 
 bool take(Hop& hop, Result<void> result) {
@@ -89,6 +92,7 @@ bool take(Hop& hop, Result<void> result) {
 // Called once a header line; a new status line (after 100 Continue) starts over.
 std::size_t on_header(char* data, std::size_t size, std::size_t n, void* user) {
   auto& hop = *static_cast<Hop*>(user);
+  hop.last_byte = std::chrono::steady_clock::now();
   const std::string_view line(data, size * n);
   if (line.starts_with("HTTP/")) {
     hop.reply = {};
@@ -115,6 +119,7 @@ std::size_t on_header(char* data, std::size_t size, std::size_t n, void* user) {
 std::size_t on_write(char* data, std::size_t size, std::size_t n, void* user) {
   auto& hop = *static_cast<Hop*>(user);
   const std::string_view bytes(data, size * n);
+  hop.last_byte = std::chrono::steady_clock::now();
   curl_easy_getinfo(hop.easy, CURLINFO_RESPONSE_CODE, &hop.reply.status);
   if (hop.reply.status != 200 && hop.reply.status != 206) return bytes.size();
   if (!hop.announced) {
@@ -122,6 +127,16 @@ std::size_t on_write(char* data, std::size_t size, std::size_t n, void* user) {
     if (*hop.on_reply && !take(hop, (*hop.on_reply)(hop.reply))) return 0;
   }
   return take(hop, (*hop.on_body)(bytes)) ? bytes.size() : 0;
+}
+
+// Called about once a second. libcurl's own low-speed limit averages over several
+// seconds and so notices silence late.
+int on_tick(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  auto& hop = *static_cast<Hop*>(user);
+  curl_off_t connected_us = 0;  // 0 until there is a connection: that has a limit of its own
+  curl_easy_getinfo(hop.easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+  if (connected_us == 0) hop.last_byte = std::chrono::steady_clock::now();
+  return std::chrono::steady_clock::now() - hop.last_byte > hop.stall_timeout ? 1 : 0;
 }
 
 bool add_header(HeaderList& list, const std::string& line) {
@@ -186,8 +201,10 @@ Result<void> HttpClient::State::run(Hop& hop, const HttpRequest& request,
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(options.connect_timeout_s));
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_timeout_s));
+  hop.stall_timeout = std::chrono::seconds(options.stall_timeout_s);
+  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &on_tick);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &hop);
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list.get());
   if (request.first_byte > 0) curl_easy_setopt(curl, CURLOPT_RANGE, range.c_str());
   if (is_loopback(target.host)) curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
@@ -198,6 +215,10 @@ Result<void> HttpClient::State::run(Hop& hop, const HttpRequest& request,
   const CURLcode code = curl_easy_perform(curl);
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &hop.reply.status);
   if (hop.error) return tl::unexpected(*std::move(hop.error));
+  if (code == CURLE_ABORTED_BY_CALLBACK) {
+    return fail(ErrorCode::kNetwork, public_url(url), "", "the server has gone silent", "",
+                std::to_string(options.stall_timeout_s) + " s");
+  }
   if (code != CURLE_OK) {
     return fail(ErrorCode::kNetwork, public_url(url), "", curl_easy_strerror(code));
   }

@@ -164,7 +164,7 @@ class HuggingFace(cli.CliTest):
 
     def test_stalled_server(self):
         self.hub.stall_s = 20
-        self.refused(NETWORK, "pull", NAME, "--stall-timeout", 1, timeout=30)
+        self.refused(NETWORK, "pull", NAME, "--stall-timeout", 1, says="silent", timeout=30)
 
     def test_nobody_there(self):
         self.hub.close()
