@@ -140,11 +140,10 @@ int on_tick(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 }
 
 bool add_header(HeaderList& list, const std::string& line) {
-  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
-  if (longer == nullptr) return false;
-  static_cast<void>(list.release());
-  list.reset(longer);
-  return true;
+  curl_slist* old = list.release();
+  curl_slist* longer = curl_slist_append(old, line.c_str());
+  list.reset(longer == nullptr ? old : longer);
+  return longer != nullptr;
 }
 
 }  // namespace

@@ -120,8 +120,8 @@ Result<StoredModel> pull(const Store& store, const ModelName& name, const PullOp
   }
   ONDOL_TRY_VOID(store.unrecord(key));
   const auto* entry = std::get_if<const CatalogueEntry*>(&name);
-  ONDOL_TRY(const StoredModel model, entry ? pull_catalogue(store, **entry, options)
-                                           : pull_hf(store, std::get<HfName>(name), options));
+  ONDOL_TRY(StoredModel model, entry ? pull_catalogue(store, **entry, options)
+                                     : pull_hf(store, std::get<HfName>(name), options));
   ONDOL_TRY_VOID(store.record(model));
   return model;
 }
