@@ -2,9 +2,8 @@
 // Included by files built with -mavx2 -mfma -mf16c at least.
 #pragma once
 
-#include <immintrin.h>
-
 #include "device/cpu/int8_tile-inl.h"
+#include "device/cpu/x86_intrinsics.h"
 
 namespace ondol::device::cpu {
 namespace {

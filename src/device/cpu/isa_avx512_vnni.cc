@@ -1,8 +1,7 @@
 // AVX-512 (F, BW, DQ, VL) with VNNI: sixteen rows a register, vpdpbusd. Built with
 // those flags alone (cmake/Isa.cmake).
-#include <immintrin.h>
-
 #include "device/cpu/int8_tile-inl.h"
+#include "device/cpu/x86_intrinsics.h"
 
 namespace ondol::device::cpu {
 namespace {

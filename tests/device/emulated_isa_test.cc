@@ -1,0 +1,180 @@
+// The int8 kernels of instruction sets that this machine may lack, on an
+// emulation of their intrinsics (emulated_x86.h), against the scalar ISA.
+//
+// Integer dots are exact and float operations are the same in the same order, so
+// every output must be the same bits. (On the real machine fma does not round
+// its product, as on AVX2: the ISAs with fma agree with each other to the bit.)
+#include <gtest/gtest.h>
+
+#include <array>
+#include <ostream>
+#include <tuple>
+
+#include "device/conformance.h"
+#include "device/cpu/int8_kernels.h"
+#include "device/cpu/pack.h"
+#include "device/cpu/packed_format.h"
+
+namespace ondol::device::cpu {
+namespace {
+
+using test::Floats;
+using test::HostWeight;
+using test::Random;
+
+struct Emulated {
+  const char* name;
+  const Int8Kernels& (*kernels)();
+};
+void PrintTo(const Emulated& isa, std::ostream* out) { *out << isa.name; }
+constexpr Emulated kEmulated[] = {{"avx_vnni", int8_kernels_avx_vnni},
+                                  {"avx512_vnni", int8_kernels_avx512_vnni}};
+
+constexpr DType kQuantized[] = {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0,   DType::kQ5_1,
+                                DType::kQ8_0, DType::kQ2_K, DType::kQ3_K,   DType::kQ4_K,
+                                DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL, DType::kIQ4_XS,
+                                DType::kMXFP4};
+
+constexpr std::int64_t kMostRows = 20;
+constexpr std::int64_t kStride = kPanelRows + 5;
+constexpr float kUntouched = -12345.0F;
+
+/// Quantized activations of kMostRows rows.
+struct Activations {
+  std::vector<std::int8_t> codes;
+  std::vector<float> scales;
+  std::vector<std::int32_t> sums;
+  std::int64_t n_cols = 0;
+
+  QuantizedRows rows() const { return {codes.data(), scales.data(), sums.data(), n_cols}; }
+};
+
+/// code(row, column) within -127 .. 127; scales are random and of both signs.
+template <class Code>
+Activations make_activations(std::int64_t n_cols, Random& random, Code code) {
+  Activations x{.codes = {},
+                .scales = random.normal(kMostRows * n_cols / kBlock),
+                .sums = {},
+                .n_cols = n_cols};
+  for (std::int64_t r = 0; r < kMostRows; ++r) {
+    for (std::int64_t c = 0; c < n_cols; ++c) {
+      if (c % 16 == 0) x.sums.push_back(0);
+      x.codes.push_back(static_cast<std::int8_t>(code(r, c)));
+      x.sums.back() += x.codes.back();
+    }
+  }
+  return x;
+}
+
+std::vector<std::uint8_t> packed(const HostWeight& host) {
+  const auto n_cols = static_cast<std::size_t>(host.n_cols);
+  std::vector<std::uint8_t> panel(packed_format(host.dtype).panel_bytes(n_cols));
+  pack_panel(host.dtype, host.bytes.data(), *row_bytes(host.dtype, n_cols),
+             static_cast<int>(host.n_rows), n_cols, panel.data());
+  return panel;
+}
+
+class EmulatedIsa : public testing::TestWithParam<std::tuple<Emulated, DType>> {
+ protected:
+  DType dtype() const { return std::get<1>(GetParam()); }
+  const Int8Kernels::Format& kernels() const {
+    return std::get<0>(GetParam()).kernels().formats[static_cast<std::size_t>(dtype())];
+  }
+  const Int8Kernels::Format& scalar() const {
+    return int8_kernels_scalar().formats[static_cast<std::size_t>(dtype())];
+  }
+  std::int64_t block() const { return static_cast<std::int64_t>(info(dtype()).block_elements); }
+
+  /// All batches of `n_rows` give the scalar ISA's bits, and so does each row alone.
+  void expect_same(const HostWeight& host, const Activations& x,
+                   const std::vector<std::int64_t>& n_rows, const std::string& label) {
+    const std::vector<std::uint8_t> panel = packed(host);
+    Floats want(kMostRows * kPanelRows);
+    scalar().gemm(panel.data(), x.rows(), 0, kMostRows, want.data(), kPanelRows);
+    for (std::int64_t row = 0; row < kMostRows; ++row) {
+      Floats alone(kPanelRows);
+      kernels().gemv(panel.data(), x.rows(), row, alone.data());
+      const auto at = want.begin() + row * kPanelRows;
+      ASSERT_TRUE(test::same_bits(alone, Floats(at, at + kPanelRows)))
+          << label << ": gemv of row " << row;
+    }
+    for (const std::int64_t n : n_rows) {
+      const std::int64_t first = kMostRows - n;
+      Floats got(static_cast<std::size_t>(n * kStride), kUntouched);
+      kernels().gemm(panel.data(), x.rows(), first, n, got.data(), kStride);
+      for (std::int64_t i = 0; i < n * kStride; ++i) {
+        const std::int64_t row = i / kStride;
+        const std::int64_t out = i % kStride;
+        const float expected =
+            out < kPanelRows ? want[static_cast<std::size_t>((first + row) * kPanelRows + out)]
+                             : kUntouched;
+        ASSERT_EQ(std::bit_cast<std::uint32_t>(got[static_cast<std::size_t>(i)]),
+                  std::bit_cast<std::uint32_t>(expected))
+            << label << ": gemm of " << n << " rows, row " << row << ", output " << out << " is "
+            << got[static_cast<std::size_t>(i)] << ", not " << expected;
+      }
+    }
+  }
+};
+
+TEST_P(EmulatedIsa, EveryBatchHasTheScalarIsasBits) {
+  Random random(1 + static_cast<std::uint32_t>(dtype()));
+  std::vector<std::int64_t> n_rows(kMostRows);
+  for (std::int64_t i = 0; i < kMostRows; ++i) n_rows[static_cast<std::size_t>(i)] = i + 1;
+  // One block, and a last chunk that is not full.
+  for (const std::int64_t n_cols : {block(), block() * 3, std::max<std::int64_t>(block(), 352)}) {
+    if (n_cols % block() != 0) continue;
+    const HostWeight host = test::random_weight(dtype(), kPanelRows, n_cols, random);
+    const auto code = [&](std::int64_t, std::int64_t) { return random.below(255) - 127; };
+    expect_same(host, make_activations(n_cols, random, code), n_rows,
+                std::to_string(n_cols) + " columns");
+    if (HasFatalFailure()) return;
+  }
+}
+
+// Sixteen bits would overflow, or saturate, on these. Each fill makes all codes
+// of a block the same.
+TEST_P(EmulatedIsa, CodesAtTheirLimits) {
+  Random random(50);
+  constexpr std::int64_t kColumns = 512;
+  const std::array signs = {std::array{1, 1}, std::array{-1, -1}, std::array{1, -1}};
+  const Activations x =
+      make_activations(kColumns, random, [&](std::int64_t row, std::int64_t column) {
+        return 127 * signs[static_cast<std::size_t>(row % 3)][static_cast<std::size_t>(column % 2)];
+      });
+  for (const int fill : {0x00, 0x7F, 0x80, 0x81, 0x88, 0xFF}) {
+    HostWeight host = test::random_weight(dtype(), kPanelRows, kColumns, random);
+    const HostWeight scales = host;
+    std::fill(host.bytes.begin(), host.bytes.end(), static_cast<std::byte>(fill));
+    test::copy_scales(scales, host);
+    expect_same(host, x, {3, 17}, "fill " + std::to_string(fill));
+    if (HasFatalFailure()) return;
+  }
+}
+
+// One block a row, that a large scale may not hide a small one. Bits 0x4400 of
+// an f16 stay clear, and with them infinities away; the panel is not full.
+TEST_P(EmulatedIsa, ScalesOfEverySize) {
+  Random random(60);
+  HostWeight host = test::random_weight(dtype(), kPanelRows - 3, block(), random);
+  for (std::byte& b : host.bytes) b = static_cast<std::byte>(random.below(256)) & std::byte{0xBB};
+  if (dtype() == DType::kMXFP4) {
+    const std::size_t n_bytes = info(dtype()).block_bytes;
+    for (std::size_t row = 0; row < kPanelRows - 3; ++row) {
+      host.bytes[row * n_bytes] = static_cast<std::byte>(row < 20 ? row : 226 + row);  // .. 254
+    }
+  }
+  const auto code = [&](std::int64_t, std::int64_t) { return random.below(255) - 127; };
+  expect_same(host, make_activations(block(), random, code), {2, 7}, "all scales");
+}
+
+INSTANTIATE_TEST_SUITE_P(Isas, EmulatedIsa,
+                         testing::Combine(testing::ValuesIn(kEmulated),
+                                          testing::ValuesIn(kQuantized)),
+                         [](const auto& param) {
+                           return std::string(std::get<0>(param.param).name) + "_" +
+                                  std::string(name(std::get<1>(param.param)));
+                         });
+
+}  // namespace
+}  // namespace ondol::device::cpu
