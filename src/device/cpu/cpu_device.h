@@ -18,6 +18,7 @@
 #include "device/cpu/attention.h"
 #include "device/cpu/cpu_weight.h"
 #include "device/cpu/isa.h"
+#include "device/cpu/refine.h"
 #include "device/device.h"
 
 namespace ondol::device::cpu {
@@ -103,6 +104,7 @@ class CpuDevice final : public Device {
   ThreadPool threads_;
 
   // Scratch that only grows.
+  Refinements refinements_;
   std::vector<std::int8_t> codes_;  // [n_tokens, n_in]
   std::vector<float> scales_;       // [n_tokens, n_in / 32]
   std::vector<std::int32_t> sums_;  // [n_tokens, n_in / 16]

@@ -30,7 +30,9 @@ QuantizedRows CpuDevice::quantize(const Tensor& x) {
     float_.quantize(from + r * x.n_cols, x.n_cols, codes + r * x.n_cols, scales + r * n_blocks,
                     sums + 2 * r * n_blocks);
   });
-  return {codes, scales, sums, x.n_cols};
+  QuantizedRows rows{codes, scales, sums, x.n_cols, {}};
+  refinements_.find(from, x.n_rows, float_, rows);
+  return rows;
 }
 
 void CpuDevice::matmul_packed(const QuantizedRows& x, std::int64_t n_rows, const CpuWeight& weight,

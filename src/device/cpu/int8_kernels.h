@@ -4,8 +4,8 @@
 // An output is, whatever the ISA, the tile and the batch,
 //   acc = 0; for each block, each sub-block: acc = fma(int dot, w_scale * x_scale, acc)
 //                                            acc = fma(w_min, x_scale * x_sum, acc)
-// with exact integer dots, so a row's result does not depend on its neighbours.
-// (The scalar ISA rounds the product before it adds.)
+// and then the same for the row's fine blocks, with exact integer dots, so a row's result does not
+// depend on its neighbours. (The scalar ISA rounds the product before it adds.)
 //
 // Threads: pure functions. Kernels are noexcept and check nothing.
 #pragma once
@@ -17,12 +17,23 @@
 
 namespace ondol::device::cpu {
 
-/// Rows of activations, quantized: x = scale * code within a block of 32 columns.
+/// Blocks that are written twice, see refine.h: each adds fine_scale * fine_code.
+struct FineBlocks {
+  const std::int8_t* codes = nullptr;    // [n_fine, 32]
+  const float* scales = nullptr;         // [n_fine]
+  const std::int32_t* sums = nullptr;    // [n_fine, 2]
+  const std::int32_t* blocks = nullptr;  // [n_fine] which block of the row
+  const std::int32_t* first = nullptr;   // [n_rows + 1] row r has first[r] .. first[r + 1] - 1
+};
+
+/// Rows of activations, quantized: x = scale * code within a block of 32 columns,
+/// and the fine blocks' part.
 struct QuantizedRows {
   const std::int8_t* codes = nullptr;  // [n_rows, n_cols], |code| <= 127
   const float* scales = nullptr;       // [n_rows, n_cols / 32]
   const std::int32_t* sums = nullptr;  // [n_rows, n_cols / 16] sums of 16 codes
   std::int64_t n_cols = 0;
+  FineBlocks fine;
 };
 
 struct Int8Kernels {

@@ -301,6 +301,22 @@ ONDOL_INLINE void tile(Source source, int first_group, const QuantizedRows& x, s
   }
 }
 
+/// Adds what the fine blocks of a row contribute to out[32].
+template <class Isa, DType kDType>
+void add_fine_blocks(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t row,
+                     float* out) noexcept {
+  const FineBlocks& fine = x.fine;
+  QuantizedRows one_block;  // each fine block seen as a row of its own
+  one_block.codes = fine.codes;
+  one_block.scales = fine.scales;
+  one_block.sums = fine.sums;
+  one_block.n_cols = kBlock;
+  for (std::int32_t i = fine.first[row]; i < fine.first[row + 1]; ++i) {
+    tile<Isa, kDType, 1, kPanelRows / Isa::kLanes, false>(
+        PackedSource<Isa, kDType>(panel, fine.blocks[i]), 0, one_block, i, 0, 1, out, 0);
+  }
+}
+
 /// One row: codes go from memory to registers once, nothing is expanded ahead.
 template <class Isa, DType kDType>
 void gemv(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t row,
@@ -315,6 +331,7 @@ void gemv(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t row,
   };
   tile<Isa, kDType, 1, kPanelRows / Isa::kLanes, true>(Prefetching(panel), 0, x, row, 0,
                                                        x.n_cols / kBlock, out, 0);
+  add_fine_blocks<Isa, kDType>(panel, x, row, out);
 }
 
 template <class Isa, DType kDType, int kRows, bool kFresh>
@@ -364,6 +381,9 @@ void gemm(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t first_
     } else {
       all_rows<Isa, kDType, false>(chunk, x, first_row, n_rows, block, n, out, stride);
     }
+  }
+  for (std::int64_t i = 0; i < n_rows; ++i) {
+    add_fine_blocks<Isa, kDType>(panel, x, first_row + i, out + i * stride);
   }
 }
 
