@@ -1,5 +1,6 @@
 #include "device/cpu/pack.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -33,17 +34,29 @@ std::uint32_t load_u32(const std::uint8_t* at) {
 
 std::uint16_t negated(std::uint16_t f16_bits) { return f16_bits ^ 0x8000U; }
 
+/// Bits of eight bytes at once: (byte >> shift) & mask of each.
+std::uint64_t field(const std::uint8_t* at, unsigned shift, std::uint64_t mask) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, at, sizeof(bytes));
+  return (bytes >> shift) & (mask * 0x0101010101010101U);
+}
+
+void store(std::uint8_t* at, std::uint64_t bytes) { std::memcpy(at, &bytes, sizeof(bytes)); }
+
 /// Sixteen bytes of low and high nibbles: elements 0..15 and 16..31.
 void split_nibbles(const std::uint8_t* from, std::uint8_t* codes) {
-  for (int i = 0; i < 16; ++i) {
-    codes[i] = from[i] & 15U;
-    codes[i + 16] = from[i] >> 4U;
+  for (int i = 0; i < 16; i += 8) {
+    store(codes + i, field(from + i, 0, 15));
+    store(codes + i + 16, field(from + i, 4, 15));
   }
 }
 
 void add_fifth_bits(std::uint32_t bits, std::uint8_t* codes) {
-  for (unsigned i = 0; i < 32; ++i) {
-    codes[i] = static_cast<std::uint8_t>(codes[i] | (((bits >> i) & 1U) << 4U));
+  for (std::size_t i = 0; i < 32; i += 4, bits >>= 4U) {
+    // The product has bit k of four in the lowest bit of byte k.
+    const std::uint32_t fifth = ((bits & 15U) * 0x00204081U) & 0x01010101U;
+    const std::uint32_t word = load_u32(codes + i) | fifth << 4U;
+    std::memcpy(codes + i, &word, 4);
   }
 }
 
@@ -65,8 +78,10 @@ void read_q2_k(const std::uint8_t* at, SuperBlock& out) {
     out.sub_mins[i] = at[i] >> 4U;
   }
   const std::uint8_t* qs = at + 16;
-  for (int i = 0; i < 256; ++i) {
-    out.codes[i] = (qs[i / 128 * 32 + i % 32] >> (static_cast<unsigned>(i) / 32U % 4U * 2U)) & 3U;
+  for (unsigned part = 0; part < 8; ++part) {
+    for (unsigned i = 0; i < 32; i += 8) {
+      store(out.codes + part * 32 + i, field(qs + part / 4 * 32 + i, part % 4 * 2, 3));
+    }
   }
   out.scale = load_u16(at + 80);
   out.min = negated(load_u16(at + 82));
@@ -76,9 +91,11 @@ void read_q3_k(const std::uint8_t* at, SuperBlock& out) {
   const std::uint8_t* high = at;
   const std::uint8_t* qs = at + 32;
   const std::uint8_t* scales = at + 96;
-  for (unsigned i = 0; i < 256; ++i) {
-    const unsigned low = (qs[i / 128 * 32 + i % 32] >> (i / 32 % 4 * 2)) & 3U;
-    out.codes[i] = static_cast<std::uint8_t>(low | (((high[i % 32] >> (i / 32)) & 1U) << 2U));
+  for (unsigned part = 0; part < 8; ++part) {
+    for (unsigned i = 0; i < 32; i += 8) {
+      const std::uint64_t low = field(qs + part / 4 * 32 + i, part % 4 * 2, 3);
+      store(out.codes + part * 32 + i, low | field(high + i, part, 1) << 2U);
+    }
   }
   for (unsigned i = 0; i < 16; ++i) {
     const unsigned low = (scales[i % 8] >> (i / 8 * 4)) & 15U;
@@ -90,9 +107,10 @@ void read_q3_k(const std::uint8_t* at, SuperBlock& out) {
 
 void read_q4_k(const std::uint8_t* at, SuperBlock& out) {
   split_k_scales(at + 4, out);
-  for (int i = 0; i < 256; ++i) {
-    const unsigned byte = at[16 + i / 64 * 32 + i % 32];
-    out.codes[i] = static_cast<std::uint8_t>((byte >> (i % 64 < 32 ? 0U : 4U)) & 15U);
+  for (unsigned part = 0; part < 8; ++part) {
+    for (unsigned i = 0; i < 32; i += 8) {
+      store(out.codes + part * 32 + i, field(at + 16 + part / 2 * 32 + i, part % 2 * 4, 15));
+    }
   }
   out.scale = load_u16(at);
   out.min = negated(load_u16(at + 2));
@@ -101,24 +119,26 @@ void read_q4_k(const std::uint8_t* at, SuperBlock& out) {
 void read_q5_k(const std::uint8_t* at, SuperBlock& out) {
   split_k_scales(at + 4, out);
   const std::uint8_t* high = at + 16;
-  for (int i = 0; i < 256; ++i) {
-    const unsigned byte = at[48 + i / 64 * 32 + i % 32];
-    const unsigned low = (byte >> (i % 64 < 32 ? 0U : 4U)) & 15U;
-    const unsigned bit = (high[i % 32] >> static_cast<unsigned>(i / 32)) & 1U;
-    out.codes[i] = static_cast<std::uint8_t>(low | bit << 4U);
+  for (unsigned part = 0; part < 8; ++part) {
+    for (unsigned i = 0; i < 32; i += 8) {
+      const std::uint64_t low = field(at + 48 + part / 2 * 32 + i, part % 2 * 4, 15);
+      store(out.codes + part * 32 + i, low | field(high + i, part, 1) << 4U);
+    }
   }
   out.scale = load_u16(at);
   out.min = negated(load_u16(at + 2));
 }
 
 void read_q6_k(const std::uint8_t* at, SuperBlock& out) {
-  for (unsigned i = 0; i < 256; ++i) {
-    const unsigned half = i / 128;
-    const unsigned quarter = i % 128 / 32;
-    const unsigned low =
-        (at[half * 64 + quarter % 2 * 32 + i % 32] >> (quarter < 2 ? 0U : 4U)) & 15U;
-    const unsigned top = (at[128 + half * 32 + i % 32] >> (quarter * 2)) & 3U;
-    out.codes[i] = static_cast<std::uint8_t>(low | top << 4U);
+  for (unsigned part = 0; part < 8; ++part) {
+    const unsigned half = part / 4;
+    const unsigned quarter = part % 4;
+    const std::uint8_t* low_bits = at + half * 64 + quarter % 2 * 32;
+    for (unsigned i = 0; i < 32; i += 8) {
+      const std::uint64_t low = field(low_bits + i, quarter / 2 * 4, 15);
+      const std::uint64_t top = field(at + 128 + half * 32 + i, quarter * 2, 3);
+      store(out.codes + part * 32 + i, low | top << 4U);
+    }
   }
   std::memcpy(out.sub_scales, at + 192, 16);
   out.scale = load_u16(at + 208);
@@ -134,8 +154,9 @@ void read_iq4_xs(const std::uint8_t* at, SuperBlock& out) {
   out.scale = load_u16(at);
 }
 
-void read_super(DType dtype, const std::uint8_t* at, SuperBlock& out) {
-  switch (dtype) {
+template <DType kDType>
+void read_super(const std::uint8_t* at, SuperBlock& out) {
+  switch (kDType) {
     case DType::kQ2_K:
       return read_q2_k(at, out);
     case DType::kQ3_K:
@@ -159,81 +180,117 @@ void read_super(DType dtype, const std::uint8_t* at, SuperBlock& out) {
       break;
   }
   // Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL: f16 d, f16 m?, u32 fifth bits?, nibbles.
-  const PackedFormat format = packed_format(dtype);
+  constexpr PackedFormat kFormat = packed_format(kDType);
   out.scale = load_u16(at);
   at += 2;
-  if (format.min != MinKind::kNone) {
+  if (kFormat.min != MinKind::kNone) {
     out.min = load_u16(at);
     at += 2;
   }
-  if (format.high_bits == 0) return split_nibbles(at, out.codes);
+  if (kFormat.high_bits == 0) return split_nibbles(at, out.codes);
   split_nibbles(at + 4, out.codes);
   add_fifth_bits(load_u32(at), out.codes);
 }
 
 /// One plane of a block: word q of `words` goes, masked and shifted, into the
 /// word of its row in slice q % bits.
-void pack_plane(const std::uint32_t* words, int bits, int shift_down, int row,
-                std::uint8_t* plane) {
-  const std::uint32_t mask = ((1U << static_cast<unsigned>(bits)) - 1U) * 0x01010101U;
-  for (int slice = 0; slice < bits; ++slice) {
+template <int kBits, int kShiftDown>
+void pack_plane(const std::uint32_t* words, int row, std::uint8_t* plane) {
+  constexpr std::uint32_t kMask = ((1U << static_cast<unsigned>(kBits)) - 1U) * 0x01010101U;
+  for (int slice = 0; slice < kBits; ++slice) {
     std::uint32_t word = 0;
-    for (int part = 0; part * bits < kQuads; ++part) {
-      const std::uint32_t codes = words[slice + part * bits] >> static_cast<unsigned>(shift_down);
-      word |= (codes & mask) << static_cast<unsigned>(part * bits);
+    for (int part = 0; part * kBits < kQuads; ++part) {
+      const std::uint32_t codes = words[slice + part * kBits] >> static_cast<unsigned>(kShiftDown);
+      word |= (codes & kMask) << static_cast<unsigned>(part * kBits);
     }
     std::memcpy(plane + static_cast<std::size_t>(slice) * kQuadBytes + row * 4, &word, 4);
   }
 }
 
-void pack_super(const PackedFormat& format, const SuperBlock& from, int row, std::uint8_t* super) {
-  if (format.scale == ScaleKind::kE8M0) {
+template <DType kDType>
+void pack_super(const SuperBlock& from, int row, std::uint8_t* super) {
+  constexpr PackedFormat kFormat = packed_format(kDType);
+  if (kFormat.scale == ScaleKind::kE8M0) {
     super[row] = static_cast<std::uint8_t>(from.scale);
   } else {
     std::memcpy(super + row * 2, &from.scale, 2);
   }
-  if (format.min != MinKind::kNone) {
-    std::memcpy(super + format.scale_bytes() + row * 2, &from.min, 2);
+  if (kFormat.min != MinKind::kNone) {
+    std::memcpy(super + kFormat.scale_bytes() + row * 2, &from.min, 2);
   }
-  std::uint8_t* block = super + format.header_bytes();
-  for (int b = 0; b < format.super_blocks; ++b, block += format.block_bytes()) {
+  std::uint8_t* block = super + kFormat.header_bytes();
+  for (int b = 0; b < kFormat.super_blocks; ++b, block += kFormat.block_bytes()) {
     std::uint8_t* at = block;
-    for (int s = 0; s < format.n_subs(); ++s) {
-      const int sub = b * format.n_subs() + s;
-      if (format.has_sub_scales()) at[s * kPanelRows + row] = from.sub_scales[sub];
-      if (format.min == MinKind::kF16TimesU8) {
-        at[format.sub_scale_bytes() + static_cast<std::size_t>(s * kPanelRows + row)] =
+    for (int s = 0; s < kFormat.n_subs(); ++s) {
+      const int sub = b * kFormat.n_subs() + s;
+      if (kFormat.has_sub_scales()) at[s * kPanelRows + row] = from.sub_scales[sub];
+      if (kFormat.min == MinKind::kF16TimesU8) {
+        at[kFormat.sub_scale_bytes() + static_cast<std::size_t>(s * kPanelRows + row)] =
             from.sub_mins[sub];
       }
     }
-    at += format.sub_scale_bytes() + format.sub_min_bytes();
+    at += kFormat.sub_scale_bytes() + kFormat.sub_min_bytes();
     std::uint32_t words[kQuads];
     std::memcpy(words, from.codes + b * kBlock, sizeof(words));
-    if (format.base_bits == 8) {
+    if constexpr (kFormat.base_bits == 8) {
       for (int q = 0; q < kQuads; ++q) {
         std::memcpy(at + static_cast<std::size_t>(q) * kQuadBytes + row * 4, &words[q], 4);
       }
     } else {
-      pack_plane(words, format.base_bits, 0, row, at);
+      pack_plane<kFormat.base_bits, 0>(words, row, at);
     }
-    if (format.high_bits != 0) {
-      pack_plane(words, format.high_bits, format.base_bits, row, at + format.base_bytes());
+    if constexpr (kFormat.high_bits != 0) {
+      pack_plane<kFormat.high_bits, kFormat.base_bits>(words, row, at + kFormat.base_bytes());
     }
   }
 }
 
 /// Nibble blocks of 32 without further bits: the file's words move as they are.
-void pack_nibble_block(const PackedFormat& format, const std::uint8_t* from, std::size_t file_bytes,
-                       int row, std::uint8_t* super) {
-  const std::uint8_t* nibbles = from + file_bytes - 16;
-  if (format.scale == ScaleKind::kE8M0) {
+template <DType kDType>
+void pack_nibble_block(const std::uint8_t* from, int row, std::uint8_t* super) {
+  constexpr PackedFormat kFormat = packed_format(kDType);
+  constexpr std::size_t kNibblesAt =
+      (kFormat.scale == ScaleKind::kE8M0 ? 1 : 2) + (kFormat.min == MinKind::kNone ? 0 : 2);
+  const std::uint8_t* nibbles = from + kNibblesAt;
+  if (kFormat.scale == ScaleKind::kE8M0) {
     super[row] = from[0];
   } else {
     std::memcpy(super + row * 2, from, 2);
   }
-  if (format.min != MinKind::kNone) std::memcpy(super + 64 + row * 2, from + 2, 2);
-  std::uint8_t* at = super + format.header_bytes() + row * 4;
+  if (kFormat.min != MinKind::kNone) std::memcpy(super + 64 + row * 2, from + 2, 2);
+  std::uint8_t* at = super + kFormat.header_bytes() + row * 4;
   for (std::size_t i = 0; i < 4; ++i) std::memcpy(at + i * kQuadBytes, nibbles + i * 4, 4);
+}
+
+/// Bytes of a panel that all rows write before any goes on: small enough to stay
+/// in the first cache, large enough to read some hundred bytes of a row at once.
+constexpr std::size_t kStretchBytes = 12288;
+
+template <DType kDType>
+void pack_panel_of(const std::uint8_t* rows, std::size_t row_bytes, int n_rows, std::size_t n_cols,
+                   std::uint8_t* panel) {
+  constexpr PackedFormat kFormat = packed_format(kDType);
+  constexpr std::size_t kSuperBytes = kFormat.super_bytes();
+  constexpr std::size_t kStretch = kStretchBytes > kSuperBytes ? kStretchBytes / kSuperBytes : 1;
+  constexpr bool kNibblesOnly =
+      kFormat.base_bits == 4 && kFormat.high_bits == 0 && kFormat.super_blocks == 1;
+  const std::size_t file_bytes = info(kDType).block_bytes;
+  const std::size_t n_supers = n_cols / static_cast<std::size_t>(kBlock * kFormat.super_blocks);
+  SuperBlock block;
+  for (std::size_t first = 0; first < n_supers; first += kStretch) {
+    const std::size_t end = std::min(first + kStretch, n_supers);
+    for (int row = 0; row < n_rows; ++row) {
+      const std::uint8_t* from = rows + static_cast<std::size_t>(row) * row_bytes;
+      for (std::size_t super = first; super < end; ++super) {
+        if constexpr (kNibblesOnly) {
+          pack_nibble_block<kDType>(from + super * file_bytes, row, panel + super * kSuperBytes);
+        } else {
+          read_super<kDType>(from + super * file_bytes, block);
+          pack_super<kDType>(block, row, panel + super * kSuperBytes);
+        }
+      }
+    }
+  }
 }
 
 float scale_to_f32(const PackedFormat& format, const std::uint8_t* super, int row) {
@@ -273,23 +330,36 @@ int code_at(DType dtype, const PackedFormat& format, const std::uint8_t* base, i
 
 void pack_panel(DType dtype, const std::byte* rows, std::size_t row_bytes, int n_rows,
                 std::size_t n_cols, std::uint8_t* panel) noexcept {
-  const PackedFormat format = packed_format(dtype);
-  const std::size_t file_bytes = info(dtype).block_bytes;
-  const std::size_t n_supers = n_cols / static_cast<std::size_t>(kBlock * format.super_blocks);
-  const bool nibbles_only =
-      format.base_bits == 4 && format.high_bits == 0 && format.super_blocks == 1;
-  SuperBlock block;
-  for (std::size_t super = 0; super < n_supers; ++super, panel += format.super_bytes()) {
-    for (int row = 0; row < n_rows; ++row) {
-      const auto* from = reinterpret_cast<const std::uint8_t*>(rows) +
-                         static_cast<std::size_t>(row) * row_bytes + super * file_bytes;
-      if (nibbles_only) {
-        pack_nibble_block(format, from, file_bytes, row, panel);
-      } else {
-        read_super(dtype, from, block);
-        pack_super(format, block, row, panel);
-      }
-    }
+  const auto* const from = reinterpret_cast<const std::uint8_t*>(rows);
+  switch (dtype) {
+    case DType::kQ4_0:
+      return pack_panel_of<DType::kQ4_0>(from, row_bytes, n_rows, n_cols, panel);
+    case DType::kQ4_1:
+      return pack_panel_of<DType::kQ4_1>(from, row_bytes, n_rows, n_cols, panel);
+    case DType::kQ5_0:
+      return pack_panel_of<DType::kQ5_0>(from, row_bytes, n_rows, n_cols, panel);
+    case DType::kQ5_1:
+      return pack_panel_of<DType::kQ5_1>(from, row_bytes, n_rows, n_cols, panel);
+    case DType::kQ8_0:
+      return pack_panel_of<DType::kQ8_0>(from, row_bytes, n_rows, n_cols, panel);
+    case DType::kQ2_K:
+      return pack_panel_of<DType::kQ2_K>(from, row_bytes, n_rows, n_cols, panel);
+    case DType::kQ3_K:
+      return pack_panel_of<DType::kQ3_K>(from, row_bytes, n_rows, n_cols, panel);
+    case DType::kQ4_K:
+      return pack_panel_of<DType::kQ4_K>(from, row_bytes, n_rows, n_cols, panel);
+    case DType::kQ5_K:
+      return pack_panel_of<DType::kQ5_K>(from, row_bytes, n_rows, n_cols, panel);
+    case DType::kQ6_K:
+      return pack_panel_of<DType::kQ6_K>(from, row_bytes, n_rows, n_cols, panel);
+    case DType::kIQ4_NL:
+      return pack_panel_of<DType::kIQ4_NL>(from, row_bytes, n_rows, n_cols, panel);
+    case DType::kIQ4_XS:
+      return pack_panel_of<DType::kIQ4_XS>(from, row_bytes, n_rows, n_cols, panel);
+    case DType::kMXFP4:
+      return pack_panel_of<DType::kMXFP4>(from, row_bytes, n_rows, n_cols, panel);
+    default:
+      break;  // no other dtype is packed
   }
 }
 
