@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -75,7 +76,7 @@ The file is NumPy's .npy, f32 [n_tokens, n_vocab].)");
   command.add_option("--tokens", arguments->tokens, "Token ids with commas between")
       ->required()
       ->delimiter(',')
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, std::numeric_limits<std::int32_t>::max()));
   command.add_option("-o,--out", arguments->out, "The .npy file to write")->required();
   commands.add_json_flag(command, arguments->json, "Print path, shape and device as JSON");
   commands.on_run(command, [arguments] { return run_logits(*arguments); });

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "app/commands.h"
 #include "app/console.h"
@@ -66,6 +68,8 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error, bool json) {
   std::string where;
   for (const CLI::App* sub : app.get_subcommands()) where = sub->get_name();
   std::string detail = error.what();
+  const std::vector<std::string> unknown = app.remaining(/*recurse=*/false);
+  if (where.empty() && !unknown.empty()) detail = "no command '" + unknown.front() + "'";
   while (!detail.empty() && detail.back() == '\n') detail.pop_back();
   for (char& c : detail) c = c == '\n' ? ' ' : c;
   const std::string help = where.empty() ? "ondol --help" : "ondol " + where + " --help";

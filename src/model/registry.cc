@@ -66,10 +66,15 @@ struct Pass {
 };
 
 Result<Pass> run(const Architecture& architecture, const format::ModelFile& file,
-                 WeightLoader& weights) {
+                 const LoadOptions& options, WeightLoader& weights) {
   ONDOL_TRY(auto model, architecture.make(file, architecture.hf_scope, weights));
   ONDOL_TRY_VOID(weights.status());
   WeightStore store = weights.take_store();
+  if (options.quantize_to && store.n_quantized == 0) {
+    return fail(ErrorCode::kInvalidArgument, file.metadata().where(), "quantize_to",
+                "nothing to quantize: no matrix of this file is f32, f16 or bf16 in whole blocks",
+                std::string(name(*options.quantize_to)), "");
+  }
   model->set_counts(store);
   return Pass{std::move(model), std::move(store)};
 }
@@ -80,7 +85,7 @@ Result<Plan> plan(const format::ModelFile& file, const LoadOptions& options) {
   ONDOL_TRY_VOID(check_options(options));
   ONDOL_TRY(const Architecture architecture, find_architecture(file));
   WeightLoader weights(nullptr, file, options, nullptr, WeightLoader::Mode::kPlan);
-  ONDOL_TRY(const Pass pass, run(architecture, file, weights));
+  ONDOL_TRY(const Pass pass, run(architecture, file, options, weights));
   Plan out;
   out.info = pass.model->info();
   out.weight_bytes = pass.store.n_bytes;
@@ -95,9 +100,9 @@ Result<std::unique_ptr<Model>> load(std::shared_ptr<const format::ModelFile> fil
   ONDOL_TRY(const Architecture architecture, find_architecture(*file));
   // Everything that can be wrong with the file is found before memory is taken.
   WeightLoader checker(nullptr, *file, options, &device, Mode::kCheck);
-  ONDOL_TRY(const Pass checked, run(architecture, *file, checker));
+  ONDOL_TRY(const Pass checked, run(architecture, *file, options, checker));
   WeightLoader loader(file, *file, options, &device, Mode::kLoad, checked.store.n_bytes);
-  ONDOL_TRY(Pass loaded, run(architecture, *file, loader));
+  ONDOL_TRY(Pass loaded, run(architecture, *file, options, loader));
   ONDOL_TRY_VOID(loaded.model->attach(device, std::move(loaded.store), options.max_batch_tokens));
   return std::unique_ptr<Model>(std::move(loaded.model));
 }

@@ -160,6 +160,7 @@ Result<const device::Weight*> WeightLoader::try_load(const std::string& name, co
     weight = made.get();
     store_.weights.push_back(std::move(made));
   }
+  if (dtype != tensor.dtype) ++store_.n_quantized;
   store_.n_parameters += shape.n_elements();
   store_.n_bytes += n_bytes;
   if (use != WeightUse::kTable) store_.n_bytes_per_token += n_bytes;

@@ -58,6 +58,7 @@ struct WeightStore {
   std::uint64_t n_parameters = 0;
   std::uint64_t n_bytes = 0;
   std::uint64_t n_bytes_per_token = 0;  // all but tables of embeddings
+  std::uint64_t n_quantized = 0;        // matrices that quantize_to changes
 };
 
 class WeightLoader {

@@ -50,6 +50,8 @@ class Usage(cli.CliTest):
                           ["complete", "-m", "x", "-p", "a", "--ctx", "99999999999999999999"]]:
             with self.subTest(arguments):
                 self.refused(USAGE, *arguments)
+        self.refused(USAGE, "nonsense", says="no command 'nonsense'")
+        self.refused(USAGE, "inspect", SMOLLM2, "--dtype", "q4_k", says="nothing to quantize")
 
     def test_errors_are_json_too(self):
         done = self.refused(NOT_FOUND, "inspect", "/no/such/model.gguf", "--json")
