@@ -67,12 +67,15 @@ std::string_view error_code_name(ErrorCode code);
 #define ONDOL_CONCAT_INNER(a, b) a##b
 #define ONDOL_CONCAT(a, b) ONDOL_CONCAT_INNER(a, b)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration cannot stand in them.
 /// `ONDOL_TRY(auto x, f());` binds the value of f() or returns its error.
 #define ONDOL_TRY(declaration, expression)                                     \
   auto ONDOL_CONCAT(result_, __LINE__) = (expression);                         \
   if (!ONDOL_CONCAT(result_, __LINE__))                                        \
     return tl::unexpected(std::move(ONDOL_CONCAT(result_, __LINE__)).error()); \
   declaration = *std::move(ONDOL_CONCAT(result_, __LINE__))
+
+// NOLINTEND(bugprone-macro-parentheses)
 
 /// `ONDOL_TRY_VOID(f());` for Result<void>.
 #define ONDOL_TRY_VOID(expression)                                           \

@@ -231,7 +231,7 @@ class Device {
 struct DeviceOptions {
   std::string_view name = "cpu";  // "cpu" or "reference"
   int n_threads = 0;              // 0: one per core this process may use
-  std::string_view isa = "";      // "", or a name from available_isas(); cpu only
+  std::string_view isa = {};      // "", or a name from available_isas(); cpu only
 };
 
 /// Errors: kInvalidArgument names the option; kUnsupported for an ISA this
