@@ -39,30 +39,54 @@ constexpr std::int64_t kMostRows = 20;
 constexpr std::int64_t kStride = kPanelRows + 5;
 constexpr float kUntouched = -12345.0F;
 
-/// Quantized activations of kMostRows rows.
-struct Activations {
+/// Codes of blocks of 32 columns, with scales and the sums of each 16 codes.
+struct Blocks {
   std::vector<std::int8_t> codes;
   std::vector<float> scales;
   std::vector<std::int32_t> sums;
-  std::int64_t n_cols = 0;
 
-  QuantizedRows rows() const { return {codes.data(), scales.data(), sums.data(), n_cols}; }
+  void add_code(std::int64_t code) {
+    if (codes.size() % 16 == 0) sums.push_back(0);
+    codes.push_back(static_cast<std::int8_t>(code));
+    sums.back() += codes.back();
+  }
+};
+
+/// Quantized activations of kMostRows rows; two of three rows have a fine block.
+struct Activations {
+  std::int64_t n_cols = 0;
+  Blocks coarse;
+  Blocks fine;
+  std::vector<std::int32_t> fine_blocks;
+  std::vector<std::int32_t> fine_first = {0};
+
+  QuantizedRows rows() const {
+    QuantizedRows out;
+    out.codes = coarse.codes.data();
+    out.scales = coarse.scales.data();
+    out.sums = coarse.sums.data();
+    out.n_cols = n_cols;
+    out.fine = {fine.codes.data(), fine.scales.data(), fine.sums.data(), fine_blocks.data(),
+                fine_first.data()};
+    return out;
+  }
 };
 
 /// code(row, column) within -127 .. 127; scales are random and of both signs.
 template <class Code>
 Activations make_activations(std::int64_t n_cols, Random& random, Code code) {
-  Activations x{.codes = {},
-                .scales = random.normal(kMostRows * n_cols / kBlock),
-                .sums = {},
-                .n_cols = n_cols};
+  Activations x;
+  x.n_cols = n_cols;
   for (std::int64_t r = 0; r < kMostRows; ++r) {
-    for (std::int64_t c = 0; c < n_cols; ++c) {
-      if (c % 16 == 0) x.sums.push_back(0);
-      x.codes.push_back(static_cast<std::int8_t>(code(r, c)));
-      x.sums.back() += x.codes.back();
+    for (std::int64_t c = 0; c < n_cols; ++c) x.coarse.add_code(code(r, c));
+    if (r % 3 != 1) {
+      x.fine_blocks.push_back(static_cast<std::int32_t>(random.below(n_cols / kBlock)));
+      for (std::int64_t c = 0; c < kBlock; ++c) x.fine.add_code(code(r, c));
     }
+    x.fine_first.push_back(static_cast<std::int32_t>(x.fine_blocks.size()));
   }
+  x.coarse.scales = random.normal(kMostRows * n_cols / kBlock);
+  x.fine.scales = random.normal(std::ssize(x.fine_blocks), 0.01F);
   return x;
 }
 
