@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 
+#include "base/check.h"
 #include "device/cpu/packed_format.h"
 #include "tensor/quantize.h"
 
@@ -301,6 +302,7 @@ float scale_to_f32(const PackedFormat& format, const std::uint8_t* super, int ro
 
 /// The bits of quad q, code k of a row in one plane.
 unsigned plane_bits(const std::uint8_t* plane, int bits, int quad, int row, int k) {
+  ONDOL_CHECK(bits > 0);
   const std::uint8_t byte = plane[static_cast<std::size_t>(quad % bits) * kQuadBytes +
                                   static_cast<std::size_t>(row * 4 + k)];
   return (static_cast<unsigned>(byte) >> static_cast<unsigned>(quad / bits * bits)) &
@@ -367,7 +369,8 @@ void unpack_row(DType dtype, const std::uint8_t* panel, int row, std::size_t n_c
                 float* out) noexcept {
   const PackedFormat format = packed_format(dtype);
   const auto sub_columns = static_cast<std::size_t>(format.sub_columns);
-  const std::size_t super_columns = static_cast<std::size_t>(kBlock * format.super_blocks);
+  const std::size_t super_columns =
+      static_cast<std::size_t>(kBlock) * static_cast<std::size_t>(format.super_blocks);
   for (std::size_t col = 0; col < n_cols; ++col) {
     const std::uint8_t* super = panel + col / super_columns * format.super_bytes();
     const std::uint8_t* block =
