@@ -48,6 +48,7 @@ constexpr std::string_view kArrayName<std::string_view> = "array of strings";
 
 }  // namespace
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): it is moved
 bool Metadata::insert(std::string key, MetaValue value) {
   return values_.try_emplace(std::move(key), std::move(value)).second;
 }
