@@ -200,7 +200,7 @@ Result<void> run_chat(const ChatArguments& arguments) {
     return run_lines(chat, *reader, interrupt, false);
   }
   print_note(session.description() + "; /help shows what can be done");
-  const auto reader = make_terminal_reader(history_path(store));
+  const auto reader = make_terminal_reader(history_path(store), interrupt.wake_descriptor());
   return run_lines(chat, *reader, interrupt, true);
 }
 

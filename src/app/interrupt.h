@@ -4,8 +4,9 @@
 
 namespace ondol::app {
 
-/// While alive, SIGINT is counted instead of ending the process. The count is
-/// the process's only global state: a signal handler can see nothing else.
+/// While alive, SIGINT is counted instead of ending the process. The count and
+/// the pipe are the process's only global state: a signal handler can see
+/// nothing else. One at a time.
 class InterruptScope {
  public:
   InterruptScope();
@@ -16,6 +17,9 @@ class InterruptScope {
   /// True when SIGINT has come since the last reset.
   bool requested() const;
   void reset();
+  /// Becomes readable when SIGINT comes, until reset(): a wait for input that
+  /// polls it too cannot miss a signal that came just before it began to wait.
+  int wake_descriptor() const;
 };
 
 }  // namespace ondol::app

@@ -1,8 +1,10 @@
 #include "app/line_reader.h"
 
 #include <histedit.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <clocale>
 #include <cstdio>
@@ -27,7 +29,8 @@ struct EndHistory {
 
 class TerminalReader : public LineReader {
  public:
-  explicit TerminalReader(std::filesystem::path path) : path_(std::move(path)) {
+  TerminalReader(std::filesystem::path path, int wake_descriptor)
+      : path_(std::move(path)), wake_descriptor_(wake_descriptor) {
     // libedit decodes what is typed by the locale; containers often have none.
     std::setlocale(LC_CTYPE, "");
     if (MB_CUR_MAX == 1) std::setlocale(LC_CTYPE, "C.UTF-8");
@@ -80,9 +83,9 @@ class TerminalReader : public LineReader {
     el_get(editor, EL_CLIENTDATA, &self);
     std::string bytes;
     do {
+      if (self->wait_for_input()) return -1;
       char byte = 0;
       const ssize_t n = ::read(STDIN_FILENO, &byte, 1);
-      if (n < 0 && errno == EINTR) self->interrupted_ = true;
       if (n <= 0) return n < 0 ? -1 : 0;
       bytes += byte;
     } while (is_incomplete_utf8(bytes));
@@ -90,7 +93,18 @@ class TerminalReader : public LineReader {
     return 1;
   }
 
+  /// True when it was interrupted instead.
+  bool wait_for_input() {
+    std::array<pollfd, 2> waits = {{{STDIN_FILENO, POLLIN, 0}, {wake_descriptor_, POLLIN, 0}}};
+    // A signal that ends the wait has made the pipe readable: look again.
+    while (::poll(waits.data(), waits.size(), -1) < 0 && errno == EINTR) {
+    }
+    interrupted_ = (waits[1].revents & POLLIN) != 0;
+    return interrupted_;
+  }
+
   std::filesystem::path path_;
+  int wake_descriptor_;
   std::string prompt_;
   bool interrupted_ = false;
   std::unique_ptr<History, EndHistory> history_;
@@ -125,8 +139,9 @@ Line read_fenced(LineReader& reader, std::string text) {
 
 }  // namespace
 
-std::unique_ptr<LineReader> make_terminal_reader(const std::filesystem::path& history) {
-  return std::make_unique<TerminalReader>(history);
+std::unique_ptr<LineReader> make_terminal_reader(const std::filesystem::path& history,
+                                                 int wake_descriptor) {
+  return std::make_unique<TerminalReader>(history, wake_descriptor);
 }
 
 std::unique_ptr<LineReader> make_pipe_reader() { return std::make_unique<PipeReader>(); }

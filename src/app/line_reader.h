@@ -23,8 +23,10 @@ class LineReader {
   virtual void remember(const std::string& text) = 0;
 };
 
-/// The history file is made on the first remembered line; an unusable one is ignored.
-std::unique_ptr<LineReader> make_terminal_reader(const std::filesystem::path& history);
+/// The history file is made on the first remembered line; an unusable one is
+/// ignored. A line is given up when wake_descriptor becomes readable.
+std::unique_ptr<LineReader> make_terminal_reader(const std::filesystem::path& history,
+                                                 int wake_descriptor);
 std::unique_ptr<LineReader> make_pipe_reader();
 
 /// One turn, which may take several lines: a line that ends in a backslash goes on
