@@ -42,9 +42,19 @@ class Terminal:
             found = re.compile(pattern, re.S).search(self.text, self.seen)
             if found:
                 self.seen = found.end()
+                if pattern.endswith("> "):
+                    self.wait_for_editor(end)
                 return found
             if time.monotonic() > end or not self.read(end - time.monotonic()):
                 raise AssertionError(f"no {pattern!r} in {self.text[self.seen:]!r}")
+
+    def wait_for_editor(self, end):
+        """libedit shows its prompt before it takes the terminal over: what is typed in between
+        would be echoed twice."""
+        while termios.tcgetattr(self.master)[3] & termios.ICANON:
+            if time.monotonic() > end:
+                raise AssertionError("the line editor did not take the terminal over")
+            time.sleep(0.005)
 
     def read(self, timeout):
         ready, _, _ = select.select([self.master], [], [], max(timeout, 0))
