@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstring>
 #include <ostream>
 #include <tuple>
 
@@ -36,40 +37,16 @@ constexpr DType kQuantized[] = {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0,   DTyp
                                 DType::kMXFP4};
 
 constexpr std::int64_t kMostRows = 20;
-constexpr std::int64_t kStride = kPanelRows + 5;
-constexpr float kUntouched = -12345.0F;
-
-/// Codes of blocks of 32 columns, with scales and the sums of each 16 codes.
-struct Blocks {
-  std::vector<std::int8_t> codes;
-  std::vector<float> scales;
-  std::vector<std::int32_t> sums;
-
-  void add_code(std::int64_t code) {
-    if (codes.size() % 16 == 0) sums.push_back(0);
-    codes.push_back(static_cast<std::int8_t>(code));
-    sums.back() += codes.back();
-  }
-};
 
 /// Quantized activations of kMostRows rows; two of three rows have a fine block.
 struct Activations {
   std::int64_t n_cols = 0;
-  Blocks coarse;
-  Blocks fine;
+  std::vector<std::int8_t> codes;  // [kMostRows, n_cols]
+  Floats scales;                   // [kMostRows, n_cols / 32]
+  std::vector<std::int8_t> fine_codes;
+  Floats fine_scales;
   std::vector<std::int32_t> fine_blocks;
   std::vector<std::int32_t> fine_first = {0};
-
-  QuantizedRows rows() const {
-    QuantizedRows out;
-    out.codes = coarse.codes.data();
-    out.scales = coarse.scales.data();
-    out.sums = coarse.sums.data();
-    out.n_cols = n_cols;
-    out.fine = {fine.codes.data(), fine.scales.data(), fine.sums.data(), fine_blocks.data(),
-                fine_first.data()};
-    return out;
-  }
 };
 
 /// code(row, column) within -127 .. 127; scales are random and of both signs.
@@ -78,17 +55,67 @@ Activations make_activations(std::int64_t n_cols, Random& random, Code code) {
   Activations x;
   x.n_cols = n_cols;
   for (std::int64_t r = 0; r < kMostRows; ++r) {
-    for (std::int64_t c = 0; c < n_cols; ++c) x.coarse.add_code(code(r, c));
+    for (std::int64_t c = 0; c < n_cols; ++c)
+      x.codes.push_back(static_cast<std::int8_t>(code(r, c)));
     if (r % 3 != 1) {
       x.fine_blocks.push_back(static_cast<std::int32_t>(random.below(n_cols / kBlock)));
-      for (std::int64_t c = 0; c < kBlock; ++c) x.fine.add_code(code(r, c));
+      for (std::int64_t c = 0; c < kBlock; ++c) {
+        x.fine_codes.push_back(static_cast<std::int8_t>(code(r, c)));
+      }
     }
     x.fine_first.push_back(static_cast<std::int32_t>(x.fine_blocks.size()));
   }
-  x.coarse.scales = random.normal(kMostRows * n_cols / kBlock);
-  x.fine.scales = random.normal(std::ssize(x.fine_blocks), 0.01F);
+  x.scales = random.normal(kMostRows * n_cols / kBlock);
+  x.fine_scales = random.normal(std::ssize(x.fine_blocks), 0.01F);
   return x;
 }
+
+/// Writes a block of 32 codes as row `index` of a record.
+void put_block(const std::int8_t* codes, float scale, int tile_rows, int index,
+               std::uint8_t* record) {
+  const auto rows = static_cast<std::size_t>(tile_rows);
+  std::uint8_t* const to = record + static_cast<std::size_t>(index) * 4;
+  std::int16_t halves[2][2] = {};
+  int total = 0;
+  for (std::size_t c = 0; c < kBlock; ++c) {
+    std::memcpy(to + c / 4 * 4 * rows + c % 4, codes + c, 1);
+    auto& half = halves[c / 16][c % 4 / 2];
+    half = static_cast<std::int16_t>(half + codes[c]);
+    total += codes[c];
+  }
+  const float sum = scale * static_cast<float>(total);
+  std::memcpy(to + kScaleAt * rows, &scale, sizeof(scale));
+  std::memcpy(to + kSumAt * rows, &sum, sizeof(sum));
+  std::memcpy(to + kHalvesAt * rows, halves[0], sizeof(halves[0]));
+  std::memcpy(to + (kHalvesAt + 4) * rows, halves[1], sizeof(halves[1]));
+}
+
+/// Rows first .. first + n_rows - 1 of some activations, as kernels take them.
+struct Rows {
+  std::vector<std::uint8_t> bytes;
+  std::vector<std::uint8_t> fine;
+  QuantizedRows view;
+
+  Rows(const Activations& x, std::int64_t first, std::int64_t n_rows, int tile_rows) {
+    view.n_rows = n_rows;
+    view.n_cols = x.n_cols;
+    view.tile_rows = tile_rows;
+    bytes.resize(view.size_bytes());
+    for (std::int64_t r = 0; r < n_rows; ++r) {
+      for (std::int64_t b = 0; b < view.n_blocks(); ++b) {
+        const auto at = static_cast<std::size_t>((first + r) * view.n_blocks() + b);
+        put_block(&x.codes[at * kBlock], x.scales[at], tile_rows, static_cast<int>(r % tile_rows),
+                  &bytes[view.record_at(r / tile_rows, b)]);
+      }
+    }
+    fine.resize(x.fine_blocks.size() * kRecordBytes);
+    for (std::size_t i = 0; i < x.fine_blocks.size(); ++i) {
+      put_block(&x.fine_codes[i * kBlock], x.fine_scales[i], 1, 0, &fine[i * kRecordBytes]);
+    }
+    view.bytes = bytes.data();
+    view.fine = {fine.data(), x.fine_blocks.data(), x.fine_first.data() + first};
+  }
+};
 
 std::vector<std::uint8_t> packed(const HostWeight& host) {
   const auto n_cols = static_cast<std::size_t>(host.n_cols);
@@ -101,11 +128,16 @@ std::vector<std::uint8_t> packed(const HostWeight& host) {
 class EmulatedIsa : public testing::TestWithParam<std::tuple<Emulated, DType>> {
  protected:
   DType dtype() const { return std::get<1>(GetParam()); }
-  const Int8Kernels::Format& kernels() const {
-    return std::get<0>(GetParam()).kernels().formats[static_cast<std::size_t>(dtype())];
-  }
-  const Int8Kernels::Format& scalar() const {
-    return int8_kernels_scalar().formats[static_cast<std::size_t>(dtype())];
+  const Int8Kernels& isa() const { return std::get<0>(GetParam()).kernels(); }
+  /// Rows first .. of x times a panel, [n_rows][32].
+  Floats product(const Int8Kernels& kernels, const std::vector<std::uint8_t>& panel,
+                 const Activations& x, std::int64_t first, std::int64_t n_rows, int tile_rows) {
+    const Rows rows(x, first, n_rows, tile_rows);
+    Floats out(static_cast<std::size_t>(rows.view.n_row_tiles() * tile_rows * kPanelRows));
+    kernels.products[static_cast<std::size_t>(dtype())](panel.data(), rows.view, 0, n_rows,
+                                                        out.data());
+    out.resize(static_cast<std::size_t>(n_rows * kPanelRows));
+    return out;
   }
   std::int64_t block() const { return static_cast<std::int64_t>(info(dtype()).block_elements); }
 
@@ -113,29 +145,21 @@ class EmulatedIsa : public testing::TestWithParam<std::tuple<Emulated, DType>> {
   void expect_same(const HostWeight& host, const Activations& x,
                    const std::vector<std::int64_t>& n_rows, const std::string& label) {
     const std::vector<std::uint8_t> panel = packed(host);
-    Floats want(kMostRows * kPanelRows);
-    scalar().gemm(panel.data(), x.rows(), 0, kMostRows, want.data(), kPanelRows);
+    const Int8Kernels& scalar = int8_kernels_scalar();
+    const Floats want = product(scalar, panel, x, 0, kMostRows, scalar.tile_rows);
+    const auto wanted = [&](std::int64_t first, std::int64_t n) {
+      return Floats(want.begin() + first * kPanelRows, want.begin() + (first + n) * kPanelRows);
+    };
     for (std::int64_t row = 0; row < kMostRows; ++row) {
-      Floats alone(kPanelRows);
-      kernels().gemv(panel.data(), x.rows(), row, alone.data());
-      const auto at = want.begin() + row * kPanelRows;
-      ASSERT_TRUE(test::same_bits(alone, Floats(at, at + kPanelRows)))
-          << label << ": gemv of row " << row;
+      ASSERT_TRUE(test::same_bits(product(isa(), panel, x, row, 1, 1), wanted(row, 1)))
+          << label << ": row " << row << " alone";
     }
     for (const std::int64_t n : n_rows) {
       const std::int64_t first = kMostRows - n;
-      Floats got(static_cast<std::size_t>(n * kStride), kUntouched);
-      kernels().gemm(panel.data(), x.rows(), first, n, got.data(), kStride);
-      for (std::int64_t i = 0; i < n * kStride; ++i) {
-        const std::int64_t row = i / kStride;
-        const std::int64_t out = i % kStride;
-        const float expected =
-            out < kPanelRows ? want[static_cast<std::size_t>((first + row) * kPanelRows + out)]
-                             : kUntouched;
-        ASSERT_EQ(std::bit_cast<std::uint32_t>(got[static_cast<std::size_t>(i)]),
-                  std::bit_cast<std::uint32_t>(expected))
-            << label << ": gemm of " << n << " rows, row " << row << ", output " << out << " is "
-            << got[static_cast<std::size_t>(i)] << ", not " << expected;
+      for (const int tile_rows : {2, isa().tile_rows}) {
+        ASSERT_TRUE(
+            test::same_bits(product(isa(), panel, x, first, n, tile_rows), wanted(first, n)))
+            << label << ": " << n << " rows in tiles of " << tile_rows;
       }
     }
   }

@@ -54,6 +54,8 @@ inline simde__mmask16 emulated_cmplt_epi32_mask(simde__m512i a, simde__m512i b) 
 }
 
 #define __mmask16 simde__mmask16
+#undef _mm512_madd_epi16  // Debian's alias takes the masked form's arguments
+#define _mm512_madd_epi16 simde_mm512_madd_epi16
 #define _mm512_cvtph_ps emulated_cvtph_ps
 #define _mm512_cvtepi32_ps emulated_cvtepi32_ps
 #define _mm512_cvtepu8_epi32 emulated_cvtepu8_epi32

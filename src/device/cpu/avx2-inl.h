@@ -34,10 +34,15 @@ struct Avx2Common {
     const __m128i half = _mm_load_si128(reinterpret_cast<const __m128i*>(table));
     return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(half), index);
   }
-  ONDOL_INLINE static Bytes quad(const std::int8_t* at) {
+  ONDOL_INLINE static Bytes quad(const std::uint8_t* at) {
     int word;
     __builtin_memcpy(&word, at, sizeof(word));
     return _mm256_set1_epi32(word);
+  }
+  /// The sums of 16 or 32 codes, in halves of 16 bits (quantized_rows.h).
+  ONDOL_INLINE static Ints halves(const std::uint8_t* at) { return quad(at); }
+  ONDOL_INLINE static Ints halves(const std::uint8_t* a, const std::uint8_t* b) {
+    return _mm256_add_epi16(quad(a), quad(b));
   }
 
   ONDOL_INLINE static Floats f16(const std::uint8_t* at) {
@@ -59,8 +64,12 @@ struct Avx2Common {
     const __m256i is_small = _mm256_cmpgt_epi32(_mm256_set1_epi32(2), e);
     return _mm256_castsi256_ps(_mm256_blendv_epi8(normal, subnormal, is_small));
   }
-  ONDOL_INLINE static Ints set(int v) { return _mm256_set1_epi32(v); }
   ONDOL_INLINE static Floats set(float v) { return _mm256_set1_ps(v); }
+  ONDOL_INLINE static Floats each(const std::uint8_t* at) {
+    float v;
+    __builtin_memcpy(&v, at, sizeof(v));
+    return _mm256_set1_ps(v);
+  }
   ONDOL_INLINE static Floats to_float(Ints v) { return _mm256_cvtepi32_ps(v); }
   ONDOL_INLINE static Floats mul(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
   ONDOL_INLINE static Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }

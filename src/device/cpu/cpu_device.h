@@ -92,8 +92,8 @@ class CpuDevice final : public Device {
   void for_elements(std::int64_t n, std::int64_t cost, const Fn& fn);
 
   QuantizedRows quantize(const Tensor& x);
-  void matmul_packed(const QuantizedRows& x, std::int64_t n_rows, const CpuWeight& weight,
-                     std::int64_t panel, float* out, int thread);
+  void matmul_packed(const QuantizedRows& x, const CpuWeight& weight, std::int64_t panel,
+                     float* out, int thread);
   void plan_attention(const AttentionJob& job, std::span<const AttentionSequence> sequences);
   void run_attention(const AttentionJob& job, const AttentionTask& task, int thread);
   void merge_attention(const AttentionJob& job, const AttentionTask& first);
@@ -105,9 +105,7 @@ class CpuDevice final : public Device {
 
   // Scratch that only grows.
   Refinements refinements_;
-  std::vector<std::int8_t> codes_;  // [n_tokens, n_in]
-  std::vector<float> scales_;       // [n_tokens, n_in / 32]
-  std::vector<std::int32_t> sums_;  // [n_tokens, n_in / 16]
+  std::vector<std::uint8_t> quantized_;  // QuantizedRows::bytes
   std::vector<std::vector<float>> thread_scratch_;
   std::vector<AttentionTask> tasks_;
   std::vector<float> states_;

@@ -1,6 +1,7 @@
 // Matrix products: activations are quantized once for all quantized targets,
 // then panels of all targets are shared out together.
 #include <algorithm>
+#include <array>
 
 #include "device/cpu/cpu_device.h"
 #include "device/cpu/cpu_for.h"
@@ -9,56 +10,59 @@
 namespace ondol::device::cpu {
 namespace {
 
-/// Rows of x that one piece of work takes; panels are expanded once for them.
+/// Rows of x that a panel is expanded once for: their outputs stay in the second cache.
 constexpr std::int64_t kRowsAPiece = 512;
 
 template <class T>
-T* grown(std::vector<T>& scratch, std::int64_t n) {
-  if (std::ssize(scratch) < n) scratch.resize(static_cast<std::size_t>(n));
+T* grown(std::vector<T>& scratch, std::size_t n) {
+  if (scratch.size() < n) scratch.resize(n);
   return scratch.data();
+}
+
+/// Two rows would waste most of a tile of more.
+int tile_rows_for(std::int64_t n_rows, int of_isa) {
+  return n_rows <= 2 ? static_cast<int>(n_rows) : of_isa;
 }
 
 }  // namespace
 
 QuantizedRows CpuDevice::quantize(const Tensor& x) {
-  std::int8_t* const codes = grown(codes_, x.n_elements());
-  float* const scales = grown(scales_, x.n_elements() / kBlock);
-  std::int32_t* const sums = grown(sums_, x.n_elements() / kBlock * 2);
+  QuantizedRows rows;
+  rows.n_rows = x.n_rows;
+  rows.n_cols = x.n_cols;
+  rows.tile_rows = tile_rows_for(x.n_rows, isa_.int8->tile_rows);
+  std::uint8_t* const to = grown(quantized_, rows.size_bytes());
+  rows.bytes = to;
   const float* const from = floats(x);
-  const std::int64_t n_blocks = x.n_cols / kBlock;
-  for_rows(x.n_rows, 2 * x.n_cols, [&](std::int64_t r) {
-    float_.quantize(from + r * x.n_cols, x.n_cols, codes + r * x.n_cols, scales + r * n_blocks,
-                    sums + 2 * r * n_blocks);
+  static constexpr std::array<float, kChunkBlocks * kBlock> zeros{};
+  for_rows(rows.n_row_tiles() * rows.tile_rows, 2 * x.n_cols, [&](std::int64_t r) {
+    for (std::int64_t block = 0; block < rows.n_blocks(); block += kChunkBlocks) {
+      const bool is_row = r < x.n_rows;
+      float_.quantize(is_row ? from + r * x.n_cols + block * kBlock : zeros.data(),
+                      std::min<std::int64_t>(kChunkBlocks, rows.n_blocks() - block), rows.tile_rows,
+                      static_cast<int>(r % rows.tile_rows),
+                      to + rows.chunk_at(r / rows.tile_rows, block));
+    }
   });
-  QuantizedRows rows{codes, scales, sums, x.n_cols, {}};
-  refinements_.find(from, x.n_rows, float_, rows);
+  refinements_.find(from, float_, rows);
   return rows;
 }
 
-void CpuDevice::matmul_packed(const QuantizedRows& x, std::int64_t n_rows, const CpuWeight& weight,
-                              std::int64_t panel, float* out, int thread) {
-  const auto& kernels = isa_.int8->formats[static_cast<std::size_t>(weight.dtype())];
+void CpuDevice::matmul_packed(const QuantizedRows& x, const CpuWeight& weight, std::int64_t panel,
+                              float* out, int thread) {
+  const auto product = isa_.int8->products[static_cast<std::size_t>(weight.dtype())];
   const std::int64_t n_out = weight.n_rows();
   const std::int64_t first = panel * kPanelRows;
   const std::int64_t width = std::min<std::int64_t>(kPanelRows, n_out - first);
-  const std::uint8_t* const at = weight.panel(panel);
-  // The last panel may be wider than the output: its padding goes to scratch.
-  const bool whole = width == kPanelRows;
-  float* const wide =
-      whole ? nullptr
-            : grown(thread_scratch_[static_cast<std::size_t>(thread)], n_rows * kPanelRows);
-  float* const to = whole ? out + first : wide;
-  const std::int64_t stride = whole ? n_out : kPanelRows;
-  if (n_rows == 1) {
-    kernels.gemv(at, x, 0, to);
-  } else {
-    for (std::int64_t row = 0; row < n_rows; row += kRowsAPiece) {
-      kernels.gemm(at, x, row, std::min(kRowsAPiece, n_rows - row), to + row * stride, stride);
+  const std::int64_t step = std::min(x.n_row_tiles(), kRowsAPiece / x.tile_rows) * x.tile_rows;
+  float* const piece = grown(thread_scratch_[static_cast<std::size_t>(thread)],
+                             static_cast<std::size_t>(step) * kPanelRows);
+  for (std::int64_t row = 0; row < x.n_rows; row += step) {
+    const std::int64_t n = std::min(step, x.n_rows - row);
+    product(weight.panel(panel), x, row, n, piece);
+    for (std::int64_t i = 0; i < n; ++i) {
+      std::copy_n(piece + i * kPanelRows, width, out + (row + i) * n_out + first);
     }
-  }
-  if (whole) return;
-  for (std::int64_t row = 0; row < n_rows; ++row) {
-    std::copy_n(wide + row * kPanelRows, width, out + row * n_out + first);
   }
 }
 
@@ -91,7 +95,7 @@ void CpuDevice::matmul(Tensor x, std::span<const MatmulTarget> targets) {
       float* const out = floats(targets[t].out);
       const std::int64_t panel = p - base;
       if (weight->is_packed()) {
-        matmul_packed(quantized, x.n_rows, *weight, panel, out, thread);
+        matmul_packed(quantized, *weight, panel, out, thread);
       } else {
         const std::int64_t first = panel * kPanelRows;
         const std::int64_t n = std::min<std::int64_t>(kPanelRows, weight->n_rows() - first);

@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "device/cpu/quantized_rows.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "device/cpu/float_kernels.cc"
 #include "device/cpu/highway_targets.h"
@@ -159,37 +161,60 @@ void softcap(float* x, float cap, std::int64_t n) noexcept {
       [&](std::int64_t i) HWY_ATTR { capped(one, x + i); });
 }
 
-void quantize(const float* x, std::int64_t n, std::int8_t* codes, float* scales,
-              std::int32_t* sums) noexcept {
-  // At most 16 lanes: one register never spans two sums.
+/// Sums of 16 codes for QuantizedRows: of those at 0 and 1 and at 2 and 3 of each quad.
+void sum_halves(const std::int8_t* codes, std::int16_t halves[2]) {
+  int lower = 0;
+  int upper = 0;
+  for (int quad = 0; quad < 4; ++quad, codes += 4) {
+    lower += codes[0] + codes[1];
+    upper += codes[2] + codes[3];
+  }
+  halves[0] = static_cast<std::int16_t>(lower);
+  halves[1] = static_cast<std::int16_t>(upper);
+}
+
+/// 32 codes of x; returns their scale.
+float quantize_block(const float* x, std::int8_t* codes) {
   const hn::CappedTag<float, 16> d;
   const hn::RebindToSigned<decltype(d)> di;
   const hn::Rebind<std::int8_t, decltype(d)> d8;
   const auto step = static_cast<std::int64_t>(hn::Lanes(d));
-  for (std::int64_t block = 0; block < n / 32; ++block, x += 32, codes += 32) {
-    auto greatest = hn::Zero(d);
-    auto poison = hn::Zero(d);  // 0 * x: NaN if x is no finite number
-    for (std::int64_t i = 0; i < 32; i += step) {
-      const auto v = hn::LoadU(d, x + i);
-      greatest = hn::Max(greatest, hn::Abs(v));
-      poison = hn::MulAdd(hn::Zero(d), v, poison);
-    }
-    const float peak = hn::GetLane(hn::MaxOfLanes(d, greatest));
-    // What is broken must show in the outputs, as it does in float arithmetic.
-    scales[block] = peak / 127.0F + hn::GetLane(hn::SumOfLanes(d, poison));
-    // A peak so small that its inverse overflows gives zeros.
-    const float inverse = peak > 1e-35F ? 127.0F / peak : 0.0F;
-    const auto factor = hn::Set(d, inverse);
-    const auto lowest = hn::Set(di, -127);
-    for (std::int64_t half = 0; half < 2; ++half) {
-      auto sum = hn::Zero(di);
-      for (std::int64_t i = half * 16; i < half * 16 + 16; i += step) {
-        const auto code = hn::Max(hn::NearestInt(hn::Mul(hn::LoadU(d, x + i), factor)), lowest);
-        sum = hn::Add(sum, code);
-        hn::StoreU(hn::DemoteTo(d8, code), d8, codes + i);
-      }
-      sums[2 * block + half] = hn::GetLane(hn::SumOfLanes(di, sum));
-    }
+  auto greatest = hn::Zero(d);
+  auto poison = hn::Zero(d);  // 0 * x: NaN if x is no finite number
+  for (std::int64_t i = 0; i < kBlock; i += step) {
+    const auto v = hn::LoadU(d, x + i);
+    greatest = hn::Max(greatest, hn::Abs(v));
+    poison = hn::MulAdd(hn::Zero(d), v, poison);
+  }
+  const float peak = hn::GetLane(hn::MaxOfLanes(d, greatest));
+  // A peak so small that its inverse overflows gives zeros.
+  const auto factor = hn::Set(d, peak > 1e-35F ? 127.0F / peak : 0.0F);
+  const auto lowest = hn::Set(di, -127);
+  for (std::int64_t i = 0; i < kBlock; i += step) {
+    const auto code = hn::Max(hn::NearestInt(hn::Mul(hn::LoadU(d, x + i), factor)), lowest);
+    hn::StoreU(hn::DemoteTo(d8, code), d8, codes + i);
+  }
+  // What is broken must show in the outputs, as it does in float arithmetic.
+  return peak / 127.0F + hn::GetLane(hn::SumOfLanes(d, poison));
+}
+
+void quantize(const float* x, std::int64_t n_blocks, int tile_rows, int index,
+              std::uint8_t* records) noexcept {
+  const auto rows = static_cast<std::size_t>(tile_rows);
+  std::uint8_t* to = records + static_cast<std::size_t>(index) * 4;
+  for (std::int64_t block = 0; block < n_blocks; ++block, x += kBlock, to += kRecordBytes * rows) {
+    alignas(32) std::int8_t codes[kBlock];
+    std::int16_t halves[2][2];
+    const float scale = quantize_block(x, codes);
+    sum_halves(codes, halves[0]);
+    sum_halves(codes + kBlock / 2, halves[1]);
+    const int total = halves[0][0] + halves[0][1] + halves[1][0] + halves[1][1];
+    const float sum = scale * static_cast<float>(total);
+    for (std::size_t q = 0; q < kQuads; ++q) std::memcpy(to + q * rows * 4, codes + q * 4, 4);
+    std::memcpy(to + kScaleAt * rows, &scale, 4);
+    std::memcpy(to + kSumAt * rows, &sum, 4);
+    std::memcpy(to + kHalvesAt * rows, halves[0], 4);
+    std::memcpy(to + (kHalvesAt + 4) * rows, halves[1], 4);
   }
 }
 

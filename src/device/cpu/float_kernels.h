@@ -27,9 +27,10 @@ struct FloatKernels {
   void (*add)(float* x, const float* y, std::int64_t n) noexcept;
   void (*scale)(float* x, float factor, std::int64_t n) noexcept;
   void (*softcap)(float* x, float cap, std::int64_t n) noexcept;
-  /// QuantizedRows of int8_kernels.h, one row. REQUIRES: n % 32 == 0.
-  void (*quantize)(const float* x, std::int64_t n, std::int8_t* codes, float* scales,
-                   std::int32_t* sums) noexcept;
+  /// Writes n_blocks blocks of 32 values of a row to its part of as many records in a row
+  /// (quantized_rows.h), of which it is row `index` of tile_rows.
+  void (*quantize)(const float* x, std::int64_t n_blocks, int tile_rows, int index,
+                   std::uint8_t* records) noexcept;
   /// out[t * out_stride + r] = w[r] . x[t] for n_w rows of an f32, f16 or bf16
   /// matrix (dense, n_cols wide) and n_x rows of x.
   void (*matmul)(DType dtype, const void* w, std::int64_t n_w, std::int64_t n_cols, const float* x,

@@ -13,42 +13,20 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "device/cpu/quantized_rows.h"
 #include "tensor/dtype.h"
 
 namespace ondol::device::cpu {
 
-/// Blocks that are written twice, see refine.h: each adds fine_scale * fine_code.
-struct FineBlocks {
-  const std::int8_t* codes = nullptr;    // [n_fine, 32]
-  const float* scales = nullptr;         // [n_fine]
-  const std::int32_t* sums = nullptr;    // [n_fine, 2]
-  const std::int32_t* blocks = nullptr;  // [n_fine] which block of the row
-  const std::int32_t* first = nullptr;   // [n_rows + 1] row r has first[r] .. first[r + 1] - 1
-};
-
-/// Rows of activations, quantized: x = scale * code within a block of 32 columns,
-/// and the fine blocks' part.
-struct QuantizedRows {
-  const std::int8_t* codes = nullptr;  // [n_rows, n_cols], |code| <= 127
-  const float* scales = nullptr;       // [n_rows, n_cols / 32]
-  const std::int32_t* sums = nullptr;  // [n_rows, n_cols / 16] sums of 16 codes
-  std::int64_t n_cols = 0;
-  FineBlocks fine;
-};
-
 struct Int8Kernels {
-  /// out[32] = panel times one row.
-  using Gemv = void (*)(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t row,
-                        float* out) noexcept;
-  /// out[i * stride + 0 .. 31] = panel times row first_row + i, for i < n_rows.
-  using Gemm = void (*)(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t first_row,
-                        std::int64_t n_rows, float* out, std::int64_t stride) noexcept;
+  /// out[i][0 .. 31] = panel times row first_row + i, for i < n_rows; what fills up the last row
+  /// tile is written too. REQUIRES: x.tile_rows is 1, 2 or this ISA's tile_rows and divides
+  /// first_row; out has room for n_rows rounded up to it.
+  using Product = void (*)(const std::uint8_t* panel, const QuantizedRows& x,
+                           std::int64_t first_row, std::int64_t n_rows, float* out) noexcept;
 
-  struct Format {
-    Gemv gemv = nullptr;
-    Gemm gemm = nullptr;
-  };
-  Format formats[static_cast<std::size_t>(DType::kCount)];  // null for f32, f16, bf16
+  int tile_rows = 1;                                          // best for many rows
+  Product products[static_cast<std::size_t>(DType::kCount)];  // null for f32, f16, bf16
 };
 
 const Int8Kernels& int8_kernels_scalar();

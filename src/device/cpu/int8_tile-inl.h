@@ -6,15 +6,18 @@
 //
 // Primitives of an ISA (rows are lanes, see packed_format.h):
 //   kLanes                   rows in a register; Bytes holds 4 codes of each
-//   kTileRows, kTileGroups   the shape of a GEMM tile: rows x groups of kLanes
+//   kTileRows, kTileGroups   the shape of a tile: rows of x times groups of kLanes
 //   kSigned                  how int8 codes that do not fit 7 bits are taken:
 //                            kAsTheyAre, or kBiased (code + 128, unsigned)
 //   load, store, field<shift, mask> (bytes >> shift, or << -shift, then & mask),
 //   either, bias128, lookup, quad (4 codes of an activation to every lane)
-//   Partial<Code>            a chain of dots before it is widened, at most
-//                            chain(Code) long: start, add, finish(-> Ints)
+//   Centre, centre<kBias>    what a dot starts from: -kBias times the sum of the
+//                            activation's codes, out of `halves` (quantized_rows.h)
+//   Partial<Code>            the dot products of a sub-block: start, start_at (a
+//                            Centre), add, total(-> Ints)
 //   f16, u8, i8, e8m0        32-bit floats from kLanes stored scales
-//   to_float, set, mul, fma, add, load_floats, store_floats, prefetch
+//   to_float, set, each (one float to every lane), mul, fma, load_floats,
+//   store_floats, prefetch
 #pragma once
 
 #include "device/cpu/int8_kernels.h"
@@ -40,16 +43,20 @@ inline constexpr int kBias =
     packed_format(kDType).bias +
     (kIsSigned<Isa, kDType> && Isa::kSigned == SignedCodes::kBiased ? 128 : 0);
 
-/// How codes go into the dot product: their greatest value, and whether signed.
-template <int kMax, bool kSigned>
+/// How codes go into the dot product: their greatest value, the bias that the dot
+/// starts with, whether signed, and how many quads a sub-block has.
+template <int kMax, int kCodeBias, bool kSigned, int kNQuads>
 struct Code {
   static constexpr int max = kMax;
+  static constexpr int bias = kCodeBias;
   static constexpr bool is_signed = kSigned;
+  static constexpr int n_quads = kNQuads;
 };
 
 template <class Isa, DType kDType>
-using CodeOf = Code<packed_format(kDType).max_code,
-                    kIsSigned<Isa, kDType> && Isa::kSigned == SignedCodes::kAsTheyAre>;
+using CodeOf = Code<packed_format(kDType).max_code, kBias<Isa, kDType>,
+                    kIsSigned<Isa, kDType> && Isa::kSigned == SignedCodes::kAsTheyAre,
+                    kQuads / packed_format(kDType).n_subs()>;
 
 /// Reads codes and scales where they are packed. `super` and `block` move along.
 template <class Isa, DType kDType>
@@ -148,11 +155,13 @@ struct PackedSource {
 
   ONDOL_INLINE typename Isa::Floats min(int sub, int group) const {
     const int row = group * Isa::kLanes;
-    const typename Isa::Floats m =
-        Isa::f16(super + kScaleBytes + static_cast<std::size_t>(row) * 2);
+    typename Isa::Floats m = Isa::f16(super + kScaleBytes + static_cast<std::size_t>(row) * 2);
     if constexpr (kFormat.min == MinKind::kF16TimesU8) {
-      return Isa::mul(
+      m = Isa::mul(
           m, Isa::u8(block + kSubScaleBytes + static_cast<std::size_t>(sub) * kPanelRows + row));
+    }
+    if constexpr (kFormat.bias != 0) {  // the dot subtracts it, so the min gives it back
+      m = Isa::fma(Isa::set(static_cast<float>(kFormat.bias)), scale(sub, group), m);
     }
     return m;
   }
@@ -160,8 +169,6 @@ struct PackedSource {
  private:
   int left_;
 };
-
-constexpr int kChunkBlocks = 8;  // expanded at once: 8 KB of codes, within the first cache
 
 /// Codes and scales of up to kChunkBlocks blocks of a panel, expanded.
 template <int kSubs>
@@ -211,65 +218,64 @@ void expand(const std::uint8_t* panel, std::int64_t first_block, int n_blocks,
   }
 }
 
-/// The tile: acc[m][g] of kRows activations and kGroups registers of outputs go
-/// over n_blocks blocks. out[m * stride + g * kLanes], read first unless kFresh.
+/// The sum of 16 codes to every lane.
+template <class Isa>
+ONDOL_INLINE typename Isa::Floats half_sum(const std::uint8_t* halves) {
+  std::int16_t pair[2];
+  __builtin_memcpy(pair, halves, sizeof(pair));
+  return Isa::set(static_cast<float>(pair[0] + pair[1]));
+}
+
+/// The tile: kRows rows of x times kGroups registers of outputs over n_blocks blocks.
+/// x: records; out[m][32]: read first unless kFresh.
 template <class Isa, DType kDType, int kRows, int kGroups, bool kFresh, class Source>
-ONDOL_INLINE void tile(Source source, int first_group, const QuantizedRows& x, std::int64_t row,
-                       std::int64_t first_block, std::int64_t n_blocks, float* out,
-                       std::int64_t stride) {
+ONDOL_INLINE void tile(Source source, int first_group, const std::uint8_t* x, int n_blocks,
+                       float* out) {
   constexpr PackedFormat kFormat = packed_format(kDType);
   constexpr int kSubs = kFormat.n_subs();
   constexpr int kSubQuads = kQuads / kSubs;
-  using Codes = CodeOf<Isa, kDType>;
-  using Partial = typename Isa::template Partial<Codes>;
-  constexpr int kChain = Partial::kChain < kSubQuads ? Partial::kChain : kSubQuads;
-  static_assert(kSubQuads % kChain == 0);
+  constexpr int kCodeBias = kBias<Isa, kDType>;
+  using Partial = typename Isa::template Partial<CodeOf<Isa, kDType>>;
 
-  const std::int64_t x_blocks = x.n_cols / kBlock;
   typename Isa::Floats acc[kRows][kGroups];
+#pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 8
     for (int g = 0; g < kGroups; ++g) {
       acc[m][g] = kFresh ? Isa::set(0.0F)
-                         : Isa::load_floats(out + m * stride + (first_group + g) * Isa::kLanes);
+                         : Isa::load_floats(out + m * kPanelRows + (first_group + g) * Isa::kLanes);
     }
   }
-  for (std::int64_t b = first_block; b < first_block + n_blocks; ++b, source.next()) {
+  for (int b = 0; b < n_blocks; ++b, source.next(), x += kRecordBytes * kRows) {
 #pragma GCC unroll 2
     for (int s = 0; s < kSubs; ++s) {
-      typename Isa::Ints dots[kRows][kGroups];
+      Partial dots[kRows][kGroups];
 #pragma GCC unroll 8
-      for (int m = 0; m < kRows; ++m) {
-        const std::int32_t* sums = x.sums + ((row + m) * x_blocks + b) * 2;
-        const std::int32_t sum = kSubs == 2 ? sums[s] : sums[0] + sums[1];
-        for (int g = 0; g < kGroups; ++g) dots[m][g] = Isa::set(-kBias<Isa, kDType> * sum);
-      }
+      for (int i = 0; i < kSubQuads; ++i) {
+        const int quad = s * kSubQuads + i;
+        typename Isa::Bytes w[kGroups];
 #pragma GCC unroll 8
-      for (int start = 0; start < kSubQuads; start += kChain) {
-        Partial partial[kRows][kGroups];
+        for (int g = 0; g < kGroups; ++g) w[g] = source.codes(quad, first_group + g);
 #pragma GCC unroll 8
-        for (int i = 0; i < kChain; ++i) {
-          const int quad = s * kSubQuads + start + i;
-          typename Isa::Bytes w[kGroups];
+        for (int m = 0; m < kRows; ++m) {
+          const typename Isa::Bytes a = Isa::quad(x + (quad * kRows + m) * 4);
+          if (i == 0 && kCodeBias != 0) {
+            const std::uint8_t* const halves = x + kHalvesAt * kRows + m * 4;
+            const auto centre = kSubs == 2
+                                    ? Isa::template centre<kCodeBias>(halves + s * kRows * 4)
+                                    : Isa::template centre<kCodeBias>(halves, halves + kRows * 4);
 #pragma GCC unroll 8
-          for (int g = 0; g < kGroups; ++g) w[g] = source.codes(quad, first_group + g);
-#pragma GCC unroll 8
-          for (int m = 0; m < kRows; ++m) {
-            const typename Isa::Bytes a =
-                Isa::quad(x.codes + (row + m) * x.n_cols + b * kBlock + quad * 4);
+            for (int g = 0; g < kGroups; ++g) dots[m][g].start_at(centre, w[g], a);
+          } else {
 #pragma GCC unroll 8
             for (int g = 0; g < kGroups; ++g) {
               if (i == 0) {
-                partial[m][g].start(dots[m][g], w[g], a);
+                dots[m][g].start(w[g], a);
               } else {
-                partial[m][g].add(w[g], a);
+                dots[m][g].add(w[g], a);
               }
             }
           }
-        }
-#pragma GCC unroll 8
-        for (int m = 0; m < kRows; ++m) {
-#pragma GCC unroll 8
-          for (int g = 0; g < kGroups; ++g) dots[m][g] = partial[m][g].finish(dots[m][g]);
         }
       }
 #pragma GCC unroll 8
@@ -277,50 +283,47 @@ ONDOL_INLINE void tile(Source source, int first_group, const QuantizedRows& x, s
         const typename Isa::Floats w_scale = source.scale(s, first_group + g);
 #pragma GCC unroll 8
         for (int m = 0; m < kRows; ++m) {
-          const float x_scale = x.scales[(row + m) * x_blocks + b];
+          const typename Isa::Floats x_scale = Isa::each(x + kScaleAt * kRows + m * 4);
           acc[m][g] =
-              Isa::fma(Isa::to_float(dots[m][g]), Isa::mul(w_scale, Isa::set(x_scale)), acc[m][g]);
+              Isa::fma(Isa::to_float(dots[m][g].total()), Isa::mul(w_scale, x_scale), acc[m][g]);
         }
         if constexpr (kFormat.min != MinKind::kNone) {
           const typename Isa::Floats w_min = source.min(s, first_group + g);
 #pragma GCC unroll 8
           for (int m = 0; m < kRows; ++m) {
-            const std::int32_t* sums = x.sums + ((row + m) * x_blocks + b) * 2;
-            const std::int32_t sum = kSubs == 2 ? sums[s] : sums[0] + sums[1];
-            const float x_sum = x.scales[(row + m) * x_blocks + b] * static_cast<float>(sum);
-            acc[m][g] = Isa::fma(w_min, Isa::set(x_sum), acc[m][g]);
+            const typename Isa::Floats x_sum =
+                kSubs == 1 ? Isa::each(x + kSumAt * kRows + m * 4)
+                           : Isa::mul(Isa::each(x + kScaleAt * kRows + m * 4),
+                                      half_sum<Isa>(x + kHalvesAt * kRows + (s * kRows + m) * 4));
+            acc[m][g] = Isa::fma(w_min, x_sum, acc[m][g]);
           }
         }
       }
     }
   }
+#pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 8
     for (int g = 0; g < kGroups; ++g) {
-      Isa::store_floats(out + m * stride + (first_group + g) * Isa::kLanes, acc[m][g]);
+      Isa::store_floats(out + m * kPanelRows + (first_group + g) * Isa::kLanes, acc[m][g]);
     }
   }
 }
 
 /// Adds what the fine blocks of a row contribute to out[32].
 template <class Isa, DType kDType>
-void add_fine_blocks(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t row,
+void add_fine_blocks(const std::uint8_t* panel, const FineBlocks& fine, std::int64_t row,
                      float* out) noexcept {
-  const FineBlocks& fine = x.fine;
-  QuantizedRows one_block;  // each fine block seen as a row of its own
-  one_block.codes = fine.codes;
-  one_block.scales = fine.scales;
-  one_block.sums = fine.sums;
-  one_block.n_cols = kBlock;
   for (std::int32_t i = fine.first[row]; i < fine.first[row + 1]; ++i) {
     tile<Isa, kDType, 1, kPanelRows / Isa::kLanes, false>(
-        PackedSource<Isa, kDType>(panel, fine.blocks[i]), 0, one_block, i, 0, 1, out, 0);
+        PackedSource<Isa, kDType>(panel, fine.blocks[i]), 0, fine.records + i * kRecordBytes, 1,
+        out);
   }
 }
 
 /// One row: codes go from memory to registers once, nothing is expanded ahead.
 template <class Isa, DType kDType>
-void gemv(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t row,
-          float* out) noexcept {
+void gemv(const std::uint8_t* panel, const QuantizedRows& x, float* out) noexcept {
   struct Prefetching : PackedSource<Isa, kDType> {
     using PackedSource<Isa, kDType>::PackedSource;
     ONDOL_INLINE void next() {
@@ -329,70 +332,58 @@ void gemv(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t row,
       Isa::prefetch(this->block + 2304, this->kBlockBytes);
     }
   };
-  tile<Isa, kDType, 1, kPanelRows / Isa::kLanes, true>(Prefetching(panel), 0, x, row, 0,
-                                                       x.n_cols / kBlock, out, 0);
-  add_fine_blocks<Isa, kDType>(panel, x, row, out);
-}
-
-template <class Isa, DType kDType, int kRows, bool kFresh>
-void tile_rows(const Expanded<packed_format(kDType).n_subs()>& chunk, const QuantizedRows& x,
-               std::int64_t row, std::int64_t first_block, int n_blocks, float* out,
-               std::int64_t stride) noexcept {
-  constexpr int kSubs = packed_format(kDType).n_subs();
-  for (int group = 0; group < kPanelRows / Isa::kLanes; group += Isa::kTileGroups) {
-    tile<Isa, kDType, kRows, Isa::kTileGroups, kFresh>(ExpandedSource<Isa, kSubs>{&chunk}, group, x,
-                                                       row, first_block, n_blocks, out, stride);
-  }
-}
-
-template <class Isa, DType kDType, bool kFresh>
-void all_rows(const Expanded<packed_format(kDType).n_subs()>& chunk, const QuantizedRows& x,
-              std::int64_t first_row, std::int64_t n_rows, std::int64_t first_block, int n_blocks,
-              float* out, std::int64_t stride) noexcept {
-  std::int64_t i = 0;
-  for (; i + Isa::kTileRows <= n_rows; i += Isa::kTileRows) {
-    tile_rows<Isa, kDType, Isa::kTileRows, kFresh>(chunk, x, first_row + i, first_block, n_blocks,
-                                                   out + i * stride, stride);
-  }
-  if constexpr (Isa::kTileRows > 2) {
-    for (; i + 2 <= n_rows; i += 2) {
-      tile_rows<Isa, kDType, 2, kFresh>(chunk, x, first_row + i, first_block, n_blocks,
-                                        out + i * stride, stride);
-    }
-  }
-  for (; i < n_rows; ++i) {
-    tile_rows<Isa, kDType, 1, kFresh>(chunk, x, first_row + i, first_block, n_blocks,
-                                      out + i * stride, stride);
-  }
+  tile<Isa, kDType, 1, kPanelRows / Isa::kLanes, true>(Prefetching(panel), 0, x.bytes,
+                                                       static_cast<int>(x.n_blocks()), out);
 }
 
 /// Many rows: each chunk of the panel is expanded once and used for all of them.
-template <class Isa, DType kDType>
-void gemm(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t first_row,
-          std::int64_t n_rows, float* out, std::int64_t stride) noexcept {
-  Expanded<packed_format(kDType).n_subs()> chunk;
-  const std::int64_t n_blocks = x.n_cols / kBlock;
+template <class Isa, DType kDType, int kRows>
+void gemm(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t first_tile,
+          std::int64_t end_tile, float* out) noexcept {
+  constexpr int kSubs = packed_format(kDType).n_subs();
+  Expanded<kSubs> chunk;
+  const std::int64_t n_blocks = x.n_blocks();
   for (std::int64_t block = 0; block < n_blocks; block += kChunkBlocks) {
     const int n =
         static_cast<int>(n_blocks - block < kChunkBlocks ? n_blocks - block : kChunkBlocks);
     expand<Isa, kDType>(panel, block, n, chunk);
-    if (block == 0) {
-      all_rows<Isa, kDType, true>(chunk, x, first_row, n_rows, block, n, out, stride);
-    } else {
-      all_rows<Isa, kDType, false>(chunk, x, first_row, n_rows, block, n, out, stride);
+    for (std::int64_t t = first_tile; t < end_tile; ++t) {
+      const std::uint8_t* const from = x.bytes + x.chunk_at(t, block);
+      float* const to = out + (t - first_tile) * kRows * kPanelRows;
+      for (int group = 0; group < kPanelRows / Isa::kLanes; group += Isa::kTileGroups) {
+        const ExpandedSource<Isa, kSubs> source{&chunk};
+        if (block == 0) {
+          tile<Isa, kDType, kRows, Isa::kTileGroups, true>(source, group, from, n, to);
+        } else {
+          tile<Isa, kDType, kRows, Isa::kTileGroups, false>(source, group, from, n, to);
+        }
+      }
     }
   }
+}
+
+template <class Isa, DType kDType>
+void product(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t first_row,
+             std::int64_t n_rows, float* out) noexcept {
+  const std::int64_t first_tile = first_row / x.tile_rows;
+  const std::int64_t end_tile = (first_row + n_rows + x.tile_rows - 1) / x.tile_rows;
+  if (x.tile_rows == Isa::kTileRows) {
+    gemm<Isa, kDType, Isa::kTileRows>(panel, x, first_tile, end_tile, out);
+  } else if (x.tile_rows == 2) {
+    gemm<Isa, kDType, 2>(panel, x, first_tile, end_tile, out);
+  } else {
+    gemv<Isa, kDType>(panel, x, out);
+  }
   for (std::int64_t i = 0; i < n_rows; ++i) {
-    add_fine_blocks<Isa, kDType>(panel, x, first_row + i, out + i * stride);
+    add_fine_blocks<Isa, kDType>(panel, x.fine, first_row + i, out + i * kPanelRows);
   }
 }
 
 template <class Isa, DType... kDTypes>
 constexpr Int8Kernels make_kernels_for() {
   Int8Kernels kernels{};
-  ((kernels.formats[static_cast<std::size_t>(kDTypes)] = {&gemv<Isa, kDTypes>,
-                                                          &gemm<Isa, kDTypes>}),
-   ...);
+  kernels.tile_rows = Isa::kTileRows;
+  ((kernels.products[static_cast<std::size_t>(kDTypes)] = &product<Isa, kDTypes>), ...);
   return kernels;
 }
 

@@ -30,22 +30,32 @@ struct Avx512Vnni {
     const __m128i quarter = _mm_load_si128(reinterpret_cast<const __m128i*>(table));
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(quarter), index);
   }
-  ONDOL_INLINE static Bytes quad(const std::int8_t* at) {
+  ONDOL_INLINE static Bytes quad(const std::uint8_t* at) {
     int word;
     __builtin_memcpy(&word, at, sizeof(word));
     return _mm512_set1_epi32(word);
   }
 
+  using Centre = __m512i;
+  template <int kBias>
+  ONDOL_INLINE static Centre centre(const std::uint8_t* halves) {
+    return _mm512_madd_epi16(quad(halves), _mm512_set1_epi16(-kBias));
+  }
+  template <int kBias>
+  ONDOL_INLINE static Centre centre(const std::uint8_t* a, const std::uint8_t* b) {
+    return _mm512_madd_epi16(_mm512_add_epi16(quad(a), quad(b)), _mm512_set1_epi16(-kBias));
+  }
+
   template <class Code>
   struct Partial {
-    static constexpr int kChain = kQuads;
     __m512i dots;
 
-    ONDOL_INLINE void start(Ints before, Bytes w, Bytes a) {
-      dots = _mm512_dpbusd_epi32(before, w, a);
+    ONDOL_INLINE void start(Bytes w, Bytes a) { start_at(_mm512_setzero_si512(), w, a); }
+    ONDOL_INLINE void start_at(Centre centre, Bytes w, Bytes a) {
+      dots = _mm512_dpbusd_epi32(centre, w, a);
     }
     ONDOL_INLINE void add(Bytes w, Bytes a) { dots = _mm512_dpbusd_epi32(dots, w, a); }
-    ONDOL_INLINE Ints finish(Ints /*before*/) const { return dots; }
+    ONDOL_INLINE Ints total() const { return dots; }
   };
 
   ONDOL_INLINE static Floats f16(const std::uint8_t* at) {
@@ -68,8 +78,12 @@ struct Avx512Vnni {
     const __mmask16 is_small = _mm512_cmplt_epi32_mask(e, _mm512_set1_epi32(2));
     return _mm512_castsi512_ps(_mm512_mask_blend_epi32(is_small, normal, subnormal));
   }
-  ONDOL_INLINE static Ints set(int v) { return _mm512_set1_epi32(v); }
   ONDOL_INLINE static Floats set(float v) { return _mm512_set1_ps(v); }
+  ONDOL_INLINE static Floats each(const std::uint8_t* at) {
+    float v;
+    __builtin_memcpy(&v, at, sizeof(v));
+    return _mm512_set1_ps(v);
+  }
   ONDOL_INLINE static Floats to_float(Ints v) { return _mm512_cvtepi32_ps(v); }
   ONDOL_INLINE static Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
   ONDOL_INLINE static Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }

@@ -10,16 +10,22 @@ struct AvxVnni : Avx2Common {
 
   ONDOL_INLINE static Bytes bias128(Bytes v) { return _mm256_xor_si256(v, _mm256_set1_epi8(-128)); }
 
+  using Centre = __m256i;
+  template <int kBias, class... Halves>
+  ONDOL_INLINE static Centre centre(Halves... at) {
+    return _mm256_madd_epi16(halves(at...), _mm256_set1_epi16(-kBias));
+  }
+
   template <class Code>
   struct Partial {
-    static constexpr int kChain = kQuads;
     __m256i dots;
 
-    ONDOL_INLINE void start(Ints before, Bytes w, Bytes a) {
-      dots = _mm256_dpbusd_avx_epi32(before, w, a);
+    ONDOL_INLINE void start(Bytes w, Bytes a) { start_at(_mm256_setzero_si256(), w, a); }
+    ONDOL_INLINE void start_at(Centre centre, Bytes w, Bytes a) {
+      dots = _mm256_dpbusd_avx_epi32(centre, w, a);
     }
     ONDOL_INLINE void add(Bytes w, Bytes a) { dots = _mm256_dpbusd_avx_epi32(dots, w, a); }
-    ONDOL_INLINE Ints finish(Ints /*before*/) const { return dots; }
+    ONDOL_INLINE Ints total() const { return dots; }
   };
 };
 

@@ -29,25 +29,36 @@ struct NeonDotprod {
   ONDOL_INLINE static Bytes lookup(const std::int8_t* table, Bytes index) {
     return vqtbl1q_u8(vreinterpretq_u8_s8(vld1q_s8(table)), index);
   }
-  ONDOL_INLINE static Bytes quad(const std::int8_t* at) {
+  ONDOL_INLINE static Bytes quad(const std::uint8_t* at) {
     std::uint32_t word;
     __builtin_memcpy(&word, at, sizeof(word));
     return vreinterpretq_u8_u32(vdupq_n_u32(word));
   }
 
+  using Centre = int32x4_t;
+  template <int kBias>
+  ONDOL_INLINE static Centre centre(const std::uint8_t* halves) {
+    return vmulq_n_s32(vpaddlq_s16(vreinterpretq_s16_u8(quad(halves))), -kBias);
+  }
+  template <int kBias>
+  ONDOL_INLINE static Centre centre(const std::uint8_t* a, const std::uint8_t* b) {
+    return vaddq_s32(centre<kBias>(a), centre<kBias>(b));
+  }
+
   template <class Code>
   struct Partial {
     static_assert(Code::is_signed || Code::max < 128);
-    static constexpr int kChain = kQuads;
     int32x4_t dots;
 
-    ONDOL_INLINE void start(Ints before, Bytes w, Bytes a) {
-      dots = vdotq_s32(before, vreinterpretq_s8_u8(w), vreinterpretq_s8_u8(a));
+    ONDOL_INLINE void start(Bytes w, Bytes a) { start_at(vdupq_n_s32(0), w, a); }
+    ONDOL_INLINE void start_at(Centre centre, Bytes w, Bytes a) {
+      dots = centre;
+      add(w, a);
     }
     ONDOL_INLINE void add(Bytes w, Bytes a) {
       dots = vdotq_s32(dots, vreinterpretq_s8_u8(w), vreinterpretq_s8_u8(a));
     }
-    ONDOL_INLINE Ints finish(Ints /*before*/) const { return dots; }
+    ONDOL_INLINE Ints total() const { return dots; }
   };
 
   ONDOL_INLINE static Floats f16(const std::uint8_t* at) {
@@ -70,8 +81,12 @@ struct NeonDotprod {
     const uint32x4_t subnormal = vshlq_u32(vdupq_n_u32(0x00200000), vreinterpretq_s32_u32(e));
     return vreinterpretq_f32_u32(vbslq_u32(vcltq_u32(e, vdupq_n_u32(2)), subnormal, normal));
   }
-  ONDOL_INLINE static Ints set(int v) { return vdupq_n_s32(v); }
   ONDOL_INLINE static Floats set(float v) { return vdupq_n_f32(v); }
+  ONDOL_INLINE static Floats each(const std::uint8_t* at) {
+    float v;
+    __builtin_memcpy(&v, at, sizeof(v));
+    return vdupq_n_f32(v);
+  }
   ONDOL_INLINE static Floats to_float(Ints v) { return vcvtq_f32_s32(v); }
   ONDOL_INLINE static Floats mul(Floats a, Floats b) { return vmulq_f32(a, b); }
   ONDOL_INLINE static Floats fma(Floats a, Floats b, Floats c) { return vfmaq_f32(c, a, b); }

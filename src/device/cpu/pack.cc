@@ -321,11 +321,11 @@ int code_at(DType dtype, const PackedFormat& format, const std::uint8_t* base, i
       return static_cast<std::int8_t>(code);
     case CodeKind::kTableSigned:
     case CodeKind::kTableUnsigned:
-      return code_table(dtype)[code] - format.bias;
+      return code_table(dtype)[code] - format.value_bias();
     case CodeKind::kUnsigned:
       break;
   }
-  return static_cast<int>(code) - format.bias;
+  return static_cast<int>(code) - format.value_bias();
 }
 
 }  // namespace

@@ -17,7 +17,11 @@
 //                  q is columns 4q .. 4q+3 and stride = n_bits (a byte holds
 //                  8 / n_bits of the block's 8 quads)
 //
-//   value = scale * sub_scale * (code - bias) + min     (min = -(dmin * sub_min) for K types)
+//   value = scale * sub_scale * (code - bias)
+//   value = scale * sub_scale * code + min     (min = -(dmin * sub_min) for K types)
+//
+// A format with a min may have a bias all the same: it centres codes in the dot
+// product alone, for sums of 16 bits (isa_avx2.cc).
 //
 // A quad of a 32-value nibble block lies in GGUF exactly so (low nibbles are
 // elements 0..15, high are 16..31), so packing those is moving 32-bit words.
@@ -58,6 +62,7 @@ struct PackedFormat {
   int max_code = 0;  // after the table; of unsigned kinds
 
   constexpr int n_subs() const { return kBlock / sub_columns; }
+  constexpr int value_bias() const { return min == MinKind::kNone ? bias : 0; }
   constexpr bool has_sub_scales() const {
     return scale == ScaleKind::kF16TimesU8 || scale == ScaleKind::kF16TimesI8;
   }
@@ -101,7 +106,7 @@ constexpr PackedFormat packed_format(DType dtype) {
     case DType::kQ5_0:
       return {4, 1, 32, 1, S::kF16, M::kNone, C::kUnsigned, 16, 31};
     case DType::kQ5_1:
-      return {4, 1, 32, 1, S::kF16, M::kF16, C::kUnsigned, 0, 31};
+      return {4, 1, 32, 1, S::kF16, M::kF16, C::kUnsigned, 16, 31};
     case DType::kQ8_0:
       return {8, 0, 32, 1, S::kF16, M::kNone, C::kSigned, 0, 255};
     case DType::kQ2_K:
@@ -111,7 +116,7 @@ constexpr PackedFormat packed_format(DType dtype) {
     case DType::kQ4_K:
       return {4, 0, 32, 8, S::kF16TimesU8, M::kF16TimesU8, C::kUnsigned, 0, 15};
     case DType::kQ5_K:
-      return {4, 1, 32, 8, S::kF16TimesU8, M::kF16TimesU8, C::kUnsigned, 0, 31};
+      return {4, 1, 32, 8, S::kF16TimesU8, M::kF16TimesU8, C::kUnsigned, 16, 31};
     case DType::kQ6_K:
       return {4, 2, 16, 8, S::kF16TimesI8, M::kNone, C::kUnsigned, 32, 63};
     case DType::kIQ4_NL:

@@ -15,25 +15,23 @@
 #include <vector>
 
 #include "device/cpu/float_kernels.h"
-#include "device/cpu/int8_kernels.h"
+#include "device/cpu/quantized_rows.h"
 
 namespace ondol::device::cpu {
 
 class Refinements {
  public:
-  /// Fills x.fine for rows that have been quantized from `values` [n_rows, x.n_cols].
+  /// Fills x.fine for rows that have been quantized from `values` [x.n_rows, x.n_cols].
   /// What it points to stays valid until the next call.
-  void find(const float* values, std::int64_t n_rows, const FloatKernels& kernels,
-            QuantizedRows& x);
+  void find(const float* values, const FloatKernels& kernels, QuantizedRows& x);
 
  private:
-  void find_in_row(const float* scales, std::int64_t n_blocks);
+  void find_in_row(const QuantizedRows& x, std::int64_t row);
 
-  std::vector<std::int32_t> first_;   // [n_rows + 1]
-  std::vector<std::int32_t> blocks_;  // [n_fine], ascending within a row
-  std::vector<std::int8_t> codes_;    // [n_fine, 32]
-  std::vector<float> scales_;         // [n_fine]
-  std::vector<std::int32_t> sums_;    // [n_fine, 2]
+  std::vector<std::int32_t> first_;    // [n_rows + 1]
+  std::vector<std::int32_t> blocks_;   // [n_fine], ascending within a row
+  std::vector<float> squares_;         // [n_blocks] of the scales of one row
+  std::vector<std::uint8_t> records_;  // [n_fine] records of one row
 };
 
 }  // namespace ondol::device::cpu

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "device/test_support.h"
 
@@ -23,6 +24,14 @@ Floats gaussian(std::int64_t n, std::uint32_t seed) {
   for (float& v : out) v = normal(random);
   return out;
 }
+
+float load_f32(const std::uint8_t* at) {
+  float v = 0;
+  std::memcpy(&v, at, sizeof(v));
+  return v;
+}
+
+int as_i8(std::uint8_t code) { return static_cast<std::int8_t>(code); }
 
 Floats product(std::string_view device, std::string_view isa, const test::HostWeight& host,
                const Floats& x, std::int64_t n_rows) {
@@ -62,30 +71,37 @@ TEST(Refine, MassiveActivationsDoNotDrownTheRest) {
 }
 
 TEST(Refine, TakesTheBlocksThatStandOutAndNoOthers) {
-  const auto kernels = float_kernels(FloatLevel::kBaseline);
+  const auto& kernels = float_kernels(FloatLevel::kBaseline);
   constexpr std::int64_t kBlocks = 18;
   Floats values = gaussian(2 * kIn, 3);
   values[0] = 5000;  // would hide the next one in a mean that it is part of
   values[40] = 90;
-  Floats scales(2 * kBlocks);
-  std::vector<std::int8_t> codes(values.size());
-  std::vector<std::int32_t> sums(4 * kBlocks);
-  for (std::int64_t row = 0; row < 2; ++row) {
-    kernels.quantize(&values[static_cast<std::size_t>(row * kIn)], kIn, &codes[row * kIn],
-                     &scales[row * kBlocks], &sums[row * 2 * kBlocks]);
+  QuantizedRows x;
+  x.n_rows = 2;
+  x.n_cols = kIn;
+  x.tile_rows = 2;
+  std::vector<std::uint8_t> bytes(x.size_bytes());
+  for (int row = 0; row < 2; ++row) {
+    for (std::int64_t block = 0; block < kBlocks; ++block) {
+      kernels.quantize(&values[static_cast<std::size_t>(row * kIn + block * kBlock)], 1, 2, row,
+                       &bytes[x.record_at(0, block)]);
+    }
   }
-  QuantizedRows x{codes.data(), scales.data(), sums.data(), kIn, {}};
+  x.bytes = bytes.data();
   Refinements refinements;
-  refinements.find(values.data(), 2, kernels, x);
+  refinements.find(values.data(), kernels, x);
   ASSERT_EQ(x.fine.first[1], 2);
   EXPECT_EQ(x.fine.blocks[0], 0);
   EXPECT_EQ(x.fine.blocks[1], 1);
   EXPECT_EQ(x.fine.first[2], 2);  // the second row is all alike
-  for (std::int64_t c = 0; c < 64; ++c) {
-    const std::int64_t i = c / 32;
-    const float twice = scales[i] * static_cast<float>(codes[c]) +
-                        x.fine.scales[i] * static_cast<float>(x.fine.codes[c]);
-    EXPECT_NEAR(twice, values[static_cast<std::size_t>(c)], scales[i] / 250) << c;
+  for (std::size_t c = 0; c < 64; ++c) {
+    const std::uint8_t* const coarse = &bytes[x.record_at(0, static_cast<std::int64_t>(c) / 32)];
+    const std::uint8_t* const fine = x.fine.records + c / 32 * kRecordBytes;
+    const std::size_t quad = c % 32 / 4;
+    const float scale = load_f32(coarse + 2 * kScaleAt);
+    const float twice = scale * static_cast<float>(as_i8(coarse[quad * 8 + c % 4])) +
+                        load_f32(fine + kScaleAt) * static_cast<float>(as_i8(fine[c % 32]));
+    EXPECT_NEAR(twice, values[c], scale / 250) << c;
   }
 }
 
