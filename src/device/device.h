@@ -8,8 +8,9 @@
 //
 // Order and threads: operations of one device are called from one thread and
 // take effect in call order. They may return before they have run: results are
-// visible to the host after wait(). Spans and objects passed in must live until
-// then. A device may use threads of its own inside.
+// visible to the host after wait(). Spans (and spans within them) need to live for
+// the call only: a device that runs later copies what they hold. Buffers, weights
+// and caches must live until wait(). A device may use threads of its own inside.
 //
 // Errors: making things (buffers, weights, caches) answers Result; operations
 // cannot fail, because whoever calls them has checked shapes (ONDOL_CHECK on

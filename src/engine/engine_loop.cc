@@ -106,7 +106,7 @@ void EngineCore::step() {
   fill_batch(work);
   const std::span<const float> logits =
       model_->forward({tokens_, positions_, slots_, sequences_, logit_rows_}, *cache_);
-  // Without logits to wait for, the device may still be reading the batch.
+  // Without logits to wait for, the device may still compute; a step ends when it has.
   if (logit_rows_.empty()) device_.wait();
   const auto n_vocab = static_cast<std::size_t>(model_->info().n_vocab);
   ONDOL_CHECK(logits.size() == logit_rows_.size() * n_vocab);

@@ -84,7 +84,7 @@ Result<void> Evaluator::run(std::span<const std::int32_t> tokens, std::int64_t f
     }
     const std::span<const float> logits = model_.forward(
         {rows(tokens), rows(slots), rows(slots), std::span(&sequence, 1), logit_rows}, *cache_);
-    // Without logits to wait for, the device may still be reading the batch.
+    // Without logits to wait for, the device may still compute; a step ends when it has.
     if (logit_rows.empty()) device_.wait();
     const auto width = static_cast<std::size_t>(n_vocab);
     ONDOL_CHECK(logits.size() == logit_rows.size() * width);

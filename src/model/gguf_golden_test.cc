@@ -49,9 +49,10 @@ TEST_P(GgufGoldenTest, LogitsOfTransformers) {
 INSTANTIATE_TEST_SUITE_P(
     Models, GgufGoldenTest,
     testing::Combine(testing::Values("llama_grouped_untied_llama3", "llama_mha_tied_linear",
-                                     "llama_biases_head_dim", "mistral_window_bf16",
-                                     "qwen2_plain_f16", "qwen3_tied", "qwen3_untied_yarn", "gemma3",
-                                     "gemma3_caps_linear", "gemma3_conditional"),
+                                     "llama_biases_head_dim", "llama_groups_of_three",
+                                     "mistral_window_bf16", "qwen2_plain_f16", "qwen3_tied",
+                                     "qwen3_untied_yarn", "gemma3", "gemma3_caps_linear",
+                                     "gemma3_conditional"),
                      testing::Values(DType::kF32, DType::kF16, DType::kBF16)),
     [](const auto& test) {
       return std::string(std::get<0>(test.param)) + "_" +

@@ -28,6 +28,7 @@ inline constexpr std::string_view kGoldenNames[] = {
     "llama_grouped_untied_llama3",
     "llama_mha_tied_linear",
     "llama_biases_head_dim",
+    "llama_groups_of_three",
     "mistral_window_bf16",
     "qwen2_f16",
     "qwen2_plain_f16",

@@ -53,7 +53,7 @@ GgufTokenType type_of(const GgufVocab& vocab, std::size_t i) {
   return vocab.types.empty() ? GgufTokenType::kNormal : static_cast<GgufTokenType>(vocab.types[i]);
 }
 
-Result<void> check_sizes(const GgufVocab& vocab, std::string_view where) {
+Result<void> check_arrays(const GgufVocab& vocab, std::string_view where) {
   const std::size_t n = vocab.tokens.size();
   if (n == 0) return fail(ErrorCode::kInvalidFile, where, "tokenizer.ggml.tokens", "no tokens");
   if (n > kMaxVocabulary) {
@@ -72,6 +72,12 @@ Result<void> check_sizes(const GgufVocab& vocab, std::string_view where) {
     if (std::isfinite(vocab.scores[i])) continue;
     return fail(ErrorCode::kInvalidFile, where, fmt::format("tokenizer.ggml.scores[{}]", i),
                 "not a finite number");
+  }
+  constexpr auto kLastType = static_cast<std::int64_t>(GgufTokenType::kByte);
+  for (std::size_t i = 0; i < vocab.types.size(); ++i) {
+    if (vocab.types[i] >= 0 && vocab.types[i] <= kLastType) continue;
+    return fail(ErrorCode::kInvalidFile, where, fmt::format("tokenizer.ggml.token_type[{}]", i),
+                "unknown type", vocab.types[i], kLastType);
   }
   return {};
 }
@@ -286,7 +292,7 @@ Result<void> build_sentence_piece(const GgufVocab& vocab, std::string_view where
 
 Result<std::shared_ptr<const Tokenizer>> load_gguf_vocab(const GgufVocab& vocab,
                                                          std::string_view where) {
-  ONDOL_TRY_VOID(check_sizes(vocab, where));
+  ONDOL_TRY_VOID(check_arrays(vocab, where));
   auto parts = std::make_unique<TokenizerParts>();
   ONDOL_TRY_VOID(load_tokens(vocab, where, *parts));
   ONDOL_TRY_VOID(load_special(vocab, where, *parts));

@@ -105,7 +105,8 @@ Result<std::shared_ptr<const Tokenizer>> load_tokenizer_json(std::string_view js
                                                              std::string_view config_json,
                                                              std::string_view where);
 
-enum class GgufTokenType : std::int32_t {
+enum class GgufTokenType : std::int64_t {
+  kUndefined = 0,
   kNormal = 1,
   kUnknown = 2,
   kControl = 3,
@@ -121,7 +122,7 @@ struct GgufVocab {
   std::string_view pre;                  // tokenizer.ggml.pre; may be empty for "llama", "t5"
   std::vector<std::string_view> tokens;  // [n_vocab]
   std::vector<float> scores;             // [n_vocab] or empty
-  std::vector<std::int32_t> types;       // [n_vocab] GgufTokenType, or empty
+  std::vector<std::int64_t> types;       // [n_vocab] GgufTokenType, or empty
   std::vector<std::string_view> merges;  // "left right", by rank
   std::optional<std::int64_t> bos, eos, eot, eom, unk, pad;
   std::optional<bool> add_bos, add_eos, add_space_prefix, remove_extra_whitespaces;

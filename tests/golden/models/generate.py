@@ -140,6 +140,10 @@ def llamas():
         *llama, attention_bias=True, mlp_bias=True, head_dim=24, num_attention_heads=3,
         num_key_value_heads=1, hidden_size=60, rope_parameters=dict(
             rope_type="default", rope_theta=10000.0)), 3, edit=old_rope_form)
+    # Three heads a KV head and two KV heads: the two numbers differ, so that taking one
+    # for the other shows.
+    make("llama_groups_of_three", causal(
+        *llama, num_hidden_layers=1, num_attention_heads=6, hidden_size=48), 8, torch.bfloat16)
     make("mistral_window_bf16", causal(
         t.MistralConfig, t.MistralForCausalLM, sliding_window=11, head_dim=16), 4, torch.bfloat16)
     make("qwen2_f16", causal(
