@@ -18,7 +18,7 @@
 namespace ondol::device::cpu {
 
 constexpr std::int64_t kTileTokens = 32;
-constexpr std::int64_t kMaxQueries = 32;  // of one call
+constexpr std::int64_t kMaxQueries = 64;  // of one call
 
 /// Tokens of a split: whole pages, about 512 tokens.
 std::int64_t split_tokens(const KvLayout& layout);
