@@ -21,11 +21,13 @@ if(ONDOL_SANITIZE)
 endif()
 
 foreach(isa avx2 avx_vnni avx512_vnni neon_dotprod)
-  set(source ${CMAKE_SOURCE_DIR}/src/device/cpu/isa_${isa}.cc)
-  if(isa_flags_${isa})
-    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
-      "${isa_flags_${isa}};${isa_optimization}")
-  else()
-    set_source_files_properties(${source} PROPERTIES HEADER_FILE_ONLY ON)  # another architecture's
-  endif()
+  foreach(kernels isa limits)
+    set(source ${CMAKE_SOURCE_DIR}/src/device/cpu/${kernels}_${isa}.cc)
+    if(isa_flags_${isa})
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+        "${isa_flags_${isa}};${isa_optimization}")
+    else()
+      set_source_files_properties(${source} PROPERTIES HEADER_FILE_ONLY ON)  # another architecture's
+    endif()
+  endforeach()
 endforeach()

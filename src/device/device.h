@@ -77,6 +77,11 @@ class Weight {
   DType dtype() const { return dtype_; }
   std::int64_t n_rows() const { return n_rows_; }  // outputs of a matmul
   std::int64_t n_cols() const { return n_cols_; }  // inputs of a matmul
+  /// Bytes as the device keeps it: what a product with one row reads.
+  virtual std::uint64_t stored_bytes() const {
+    return static_cast<std::uint64_t>(n_rows_) *
+           row_bytes(dtype_, static_cast<std::uint64_t>(n_cols_)).value_or(0);
+  }
 
  protected:
   Weight(DType dtype, std::int64_t n_rows, std::int64_t n_cols)

@@ -31,7 +31,7 @@ class HeldModel : public model::Model {
     return model_->forward(batch, cache);
   }
   std::int64_t max_batch_tokens() const override { return model_->max_batch_tokens(); }
-  std::uint64_t weight_bytes_per_token() const override { return model_->weight_bytes_per_token(); }
+  model::WeightCounts weight_counts() const override { return model_->weight_counts(); }
   std::uint64_t weight_bytes() const override { return model_->weight_bytes(); }
   std::uint64_t workspace_bytes() const override { return model_->workspace_bytes(); }
 

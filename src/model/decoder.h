@@ -53,7 +53,7 @@ class Decoder : public Model {
   const ModelInfo& info() const final { return info_; }
   std::span<const float> forward(const Batch& batch, device::KvCache& cache) final;
   std::int64_t max_batch_tokens() const final { return max_batch_tokens_; }
-  std::uint64_t weight_bytes_per_token() const final { return store_.n_bytes_per_token; }
+  WeightCounts weight_counts() const final { return store_.counts; }
   std::uint64_t weight_bytes() const final { return store_.n_bytes; }
   std::uint64_t workspace_bytes() const final { return workspace_bytes_; }
 

@@ -136,6 +136,7 @@ Result<Gemma3Config> read_config(const Config& config, const std::string& embedd
   ONDOL_TRY_VOID(config.refuse_flag({"", "attention_bias"}, "biases in attention"));
   ONDOL_TRY(out.tied, read_tied(config, true));
   ONDOL_TRY_VOID(read_windows(config, out));
+  out.hyper.info.windows = out.windows;
   ONDOL_TRY_VOID(read_ropes(config, out));
   ONDOL_TRY(out.attention_scale, read_attention_scale(config, m));
   constexpr Key kAttentionCap = {"attn_logit_softcapping", "attn_logit_softcapping"};

@@ -115,6 +115,7 @@ Result<LlamaConfig> read_config(const Config& config) {
   ONDOL_TRY(out.tied, read_tied(config, false));
   ONDOL_TRY_VOID(read_biases(config, out));
   ONDOL_TRY_VOID(read_windows(config, out));
+  out.hyper.info.windows = out.windows;
   ONDOL_TRY_VOID(read_multipliers(config, out));
   return out;
 }

@@ -34,9 +34,21 @@ struct ModelInfo {
   std::int64_t d_ff = 0;
   std::int64_t max_context = 0;  // trained context, tokens
   std::uint64_t n_parameters = 0;
+  std::vector<std::int32_t> windows;  // [n_layers] as AttentionParams::window; empty: all 0
 
   /// Keys and values of one token in all layers.
   std::uint64_t kv_bytes_per_token(DType kv_dtype) const;
+};
+
+/// What passes read and multiply, apart from keys and values (work.h counts with it).
+struct WeightCounts {
+  std::uint64_t layer_elements = 0;  // of matrices that every token is multiplied with
+  std::uint64_t head_elements = 0;   // of the output head: rows that want logits only
+  std::uint64_t layer_bytes = 0;     // as the device keeps them; with norms and biases
+  std::uint64_t head_bytes = 0;
+
+  /// What one decoded token reads; of the embedding table it reads a row.
+  std::uint64_t bytes_per_token() const { return layer_bytes + head_bytes; }
 };
 
 /// Tokens of one step, sequences back to back. All spans have n_tokens entries
@@ -69,9 +81,7 @@ class Model {
   /// Tokens that one forward takes at most: LoadOptions::max_batch_tokens.
   virtual std::int64_t max_batch_tokens() const = 0;
 
-  /// Bytes of weights that one decoded token reads (all but the embedding table,
-  /// of which it reads a row).
-  virtual std::uint64_t weight_bytes_per_token() const = 0;
+  virtual WeightCounts weight_counts() const = 0;
   /// Bytes of weights and of activation workspace held by the device.
   virtual std::uint64_t weight_bytes() const = 0;
   virtual std::uint64_t workspace_bytes() const = 0;

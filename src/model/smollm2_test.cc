@@ -56,7 +56,11 @@ TEST_F(SmolLm2Test, PlanIsWhatLoadTakes) {
   EXPECT_EQ(planned->info.kv_bytes_per_token(DType::kF16), 30U * 2 * 3 * 64 * 2);
   EXPECT_EQ(planned->info.kv_bytes_per_token(DType::kQ8_0), 30U * 2 * 3 * 2 * 34);
   // Tied: a token reads the whole table as the output head.
-  EXPECT_EQ(runner.model().weight_bytes_per_token(), runner.model().weight_bytes());
+  const WeightCounts counts = runner.model().weight_counts();
+  EXPECT_EQ(counts.head_elements, 49152U * 576);
+  EXPECT_EQ(counts.layer_elements, 30U * (2 * 576 * 576 + 2 * 192 * 576 + 3 * 1536 * 576));
+  const double stored = static_cast<double>(counts.bytes_per_token());
+  EXPECT_NEAR(stored, static_cast<double>(runner.model().weight_bytes()), 0.01 * stored);
 }
 
 }  // namespace

@@ -158,14 +158,23 @@ Result<const device::Weight*> WeightLoader::try_load(const std::string& name, co
       ONDOL_TRY(made, device_->load_weight(quantized.view, use, quantized.bytes));
     }
     weight = made.get();
+    count(*weight, use, is_table);
     store_.weights.push_back(std::move(made));
   }
   if (dtype != tensor.dtype) ++store_.n_quantized;
   store_.n_parameters += shape.n_elements();
   store_.n_bytes += n_bytes;
-  if (use != WeightUse::kTable) store_.n_bytes_per_token += n_bytes;
   if (mode_ == Mode::kLoad && options_.progress) options_.progress(store_.n_bytes, progress_total_);
   return weight;
+}
+
+void WeightLoader::count(const device::Weight& weight, WeightUse use, bool is_table) {
+  if (use == WeightUse::kTable) return;
+  WeightCounts& counts = store_.counts;
+  const auto n_elements = static_cast<std::uint64_t>(weight.n_rows() * weight.n_cols());
+  (is_table ? counts.head_bytes : counts.layer_bytes) += weight.stored_bytes();
+  if (use == WeightUse::kVector) return;
+  (is_table ? counts.head_elements : counts.layer_elements) += n_elements;
 }
 
 Result<void> WeightLoader::check_supported(const std::string& name, DType dtype,

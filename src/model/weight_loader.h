@@ -57,8 +57,8 @@ struct WeightStore {
   std::vector<std::unique_ptr<device::Weight>> weights;
   std::uint64_t n_parameters = 0;
   std::uint64_t n_bytes = 0;
-  std::uint64_t n_bytes_per_token = 0;  // all but tables of embeddings
-  std::uint64_t n_quantized = 0;        // matrices that quantize_to changes
+  std::uint64_t n_quantized = 0;  // matrices that quantize_to changes
+  WeightCounts counts;            // of loaded ones
 };
 
 class WeightLoader {
@@ -109,6 +109,7 @@ class WeightLoader {
                              bool is_table);
   Result<const device::Weight*> try_load(const std::string& name, const Shape& shape,
                                          device::WeightUse use, bool is_table);
+  void count(const device::Weight& weight, device::WeightUse use, bool is_table);
   Result<void> check_supported(const std::string& name, DType dtype, device::WeightUse use) const;
 
   std::shared_ptr<const void> keep_alive_;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Help, usage errors, and the commands that write no text: inspect, tokenize, logits, perplexity, bench."""
+"""Help, usage errors, and the commands that write no text: inspect, tokenize, logits, perplexity."""
 import json
 import re
 import shutil
@@ -227,19 +227,6 @@ class Numbers(cli.CliTest):
         text.write_text(PROSE)
         self.refused(USAGE, "perplexity", "-m", SMOLLM2, "-f", text, "--window", 64, "--stride", 64)
         self.refused(NOT_FOUND, "perplexity", "-m", SMOLLM2, "-f", self.tmp / "none")
-
-    def test_bench(self):
-        out = self.ok_json("bench", "-m", SMOLLM2, "--prompt", 16, "--generate", 4, "--threads", 1,
-                           "--repeat", 2, "--depth", 3)
-        for key in ["prefill_tokens_per_s", "decode_tokens_per_s", "first_token_ms"]:
-            self.assertLessEqual(0, out[key]["min"])
-            self.assertLessEqual(out[key]["min"], out[key]["median"])
-            self.assertLessEqual(out[key]["median"], out[key]["max"])
-        self.assertGreater(out["peak_rss_bytes"], 50_000_000)
-        self.assertTrue(60_000_000 < out["weight_bytes_per_token"] < 250_000_000, out)
-        self.assertIn("tokens/s", self.ok("bench", "-m", SMOLLM2, "--prompt", 4, "--generate", 2, "--repeat", 1))
-        self.refused(USAGE, "bench", "-m", SMOLLM2, "--prompt", 64, "--ctx", 32, says="--ctx")
-        self.refused(USAGE, "bench", "-m", SMOLLM2, "--prompt", 9000, says="--ctx")
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ class FakeModel : public model::Model {
 
   const model::ModelInfo& info() const override { return info_; }
   std::int64_t max_batch_tokens() const override { return max_batch_tokens_; }
-  std::uint64_t weight_bytes_per_token() const override { return 0; }
+  model::WeightCounts weight_counts() const override { return {}; }
   std::uint64_t weight_bytes() const override { return 0; }
   std::uint64_t workspace_bytes() const override { return 0; }
 

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""`ondol bench`: its rows, what they are a share of, and the file of results."""
+import csv
+import unittest
+
+import cli
+from cli import IO, NOT_FOUND, SMOLLM2, UNSUPPORTED, USAGE
+
+# SmolLM2-135M: 30 layers, d_model 576, 9 heads of 64 over 3 of keys and values, d_ff 1536, 49152 tokens.
+LAYER_WEIGHTS = 30 * (2 * 576 * 576 + 2 * 192 * 576 + 3 * 1536 * 576)
+HEAD_WEIGHTS = 49152 * 576
+KV_BYTES = 30 * 2 * 3 * 64 * 2
+
+
+class Bench(cli.CliTest):
+    def bench(self, *arguments):
+        return self.ok_json("bench", "-m", SMOLLM2, "--threads", 1, "--repeat", 2, *arguments)
+
+    def test_rows(self):
+        out = self.bench("--prompt", 16, "--generate", 4)
+        self.assertEqual([(r["test"], r["n_tokens"], r["depth"], r["sequences"]) for r in out["rows"]],
+                         [("prefill", 16, 0, 1), ("decode", 4, 0, 1)])
+        for row in out["rows"]:
+            speed = row["tokens_per_s"]
+            self.assertTrue(0 < speed["min"] <= speed["median"] <= speed["max"])
+            seconds = row["n_tokens"] / speed["median"]
+            ops = row["matmul_ops"] + row["attention_ops"]
+            self.assertAlmostEqual(row["ops_per_s"] / (ops / seconds), 1, places=6)
+            share = row["ops_per_s"] / out["limits"]["int8_ops_per_s"]
+            self.assertAlmostEqual(row["share_of_int8_peak"], share, places=6)
+            self.assertTrue(0 < share < 1.2, row)
+            self.assertTrue(0 < row["share_of_read_bandwidth"] < 1.2, row)
+        self.assertGreater(out["peak_rss_bytes"], 50_000_000)
+        self.assertEqual(out["kv_bytes_per_token"], KV_BYTES)
+        self.assertTrue(60_000_000 < out["weight_bytes_per_token"] < 250_000_000, out)
+        self.assertEqual(out["limits"]["n_threads"], 1)
+
+    def test_counts(self):
+        prefill, decode = self.bench("--prompt", 16, "--generate", 3, "--depth", 5)["rows"]
+        # One row of logits for a prompt, one a decoded token.
+        self.assertEqual(prefill["matmul_ops"], 2 * (16 * LAYER_WEIGHTS + HEAD_WEIGHTS))
+        self.assertEqual(decode["matmul_ops"], 2 * 3 * (LAYER_WEIGHTS + HEAD_WEIGHTS))
+        pairs = sum(5 + i + 1 for i in range(16))
+        self.assertEqual(prefill["attention_ops"], 30 * 4 * 9 * 64 * pairs)
+        self.assertEqual(prefill["kv_bytes"], 21 * KV_BYTES)
+        self.assertEqual(decode["attention_ops"], 30 * 4 * 9 * 64 * (6 + 7 + 8))
+        self.assertEqual(decode["kv_bytes"], (6 + 7 + 8) * KV_BYTES)
+        self.assertEqual(decode["weight_bytes"], 3 * prefill["weight_bytes"])
+
+    def test_depths_and_sequences(self):
+        rows = self.bench("--prompt", 0, "--generate", 2, "--depth", "7,0", "--sequences", 3)["rows"]
+        self.assertEqual([(r["test"], r["depth"], r["sequences"]) for r in rows],
+                         [("decode", 0, 3), ("decode", 7, 3)])
+        self.assertEqual(rows[0]["matmul_ops"], 3 * 2 * 2 * (LAYER_WEIGHTS + HEAD_WEIGHTS))
+        self.assertEqual(rows[1]["kv_bytes"], 3 * (8 + 9) * KV_BYTES)
+        text = self.ok("bench", "-m", SMOLLM2, "--prompt", 4, "--generate", 0, "--repeat", 1, "--depth", 7)
+        self.assertIn("prefill 4 at 7 ", text)
+        self.assertNotIn("decode", text)
+        self.assertIn("limits of", text)
+
+    def test_results_file(self):
+        path = self.tmp / "results.csv"
+        for n in [1, 2]:
+            out = self.bench("--prompt", 4, "--generate", 2, "--csv", path)
+            with path.open() as file:
+                rows = list(csv.DictReader(file))
+            self.assertEqual(len(rows), 2 * n)
+            self.assertEqual({row["machine"] for row in rows}, {out["machine"]["id"]})
+            self.assertEqual([row["test"] for row in rows], ["prefill", "decode"] * n)
+            self.assertEqual(rows[-1]["model"], out["model"])
+            self.assertAlmostEqual(float(rows[-1]["median"]), out["rows"][-1]["tokens_per_s"]["median"], delta=0.01)
+        self.refused(IO, "bench", "-m", SMOLLM2, "--prompt", 4, "--generate", 0, "--repeat", 1,
+                     "--csv", self.tmp / "no/such/file.csv")
+
+    def test_limits(self):
+        out = self.ok_json("bench", "--limits", "--threads", 1)
+        self.assertEqual([row["n_threads"] for row in out["limits"]], [1])
+        row = out["limits"][0]
+        # Wide enough for any machine that can run the tests, and for sanitizers.
+        self.assertTrue(1e7 < row["read_bytes_per_s"] < 1e13, row)
+        self.assertTrue(1e7 < row["f32_ops_per_s"] < 1e14, row)
+        self.assertTrue(1e7 < row["int8_ops_per_s"] < 1e15, row)
+        self.assertRegex(out["machine"]["id"], r"^[a-z0-9-]+$")
+        scalar = self.ok_json("bench", "--limits", "--threads", 1, "--isa", "scalar")
+        self.assertEqual(scalar["machine"]["isa"], "scalar")
+        self.assertRegex(self.ok("bench", "--limits"), r"2 threads|1 thread")
+
+    def test_bad_usage(self):
+        self.refused(USAGE, "bench", says="-m MODEL")
+        self.refused(USAGE, "bench", "-m", SMOLLM2, "--prompt", 0, "--generate", 0)
+        self.refused(USAGE, "bench", "-m", SMOLLM2, "--prompt", 64, "--ctx", 32, says="--ctx")
+        self.refused(USAGE, "bench", "-m", SMOLLM2, "--prompt", 9000, says="--ctx")
+        self.refused(USAGE, "bench", "-m", SMOLLM2, "--depth", "0,-1")
+        self.refused(USAGE, "bench", "-m", SMOLLM2, "--sequences", 0)
+        self.refused(NOT_FOUND, "bench", "-m", self.tmp / "none.gguf")
+        self.refused(UNSUPPORTED, "bench", "--limits", "--isa", "mmx")
+
+
+if __name__ == "__main__":
+    cli.main()
