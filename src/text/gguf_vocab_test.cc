@@ -63,6 +63,13 @@ void expect_refused(const GgufVocab& vocab, ErrorCode code, std::string_view fie
 TEST(GgufVocab, ByteLevelMergesByRank) {
   const auto t = load(byte_level());
   EXPECT_EQ(*t->encode("abc"), (Ids{0, 5}));  // "b c" comes before "a b"
+  std::string text;
+  Ids expected;
+  for (int i = 0; i < 40; ++i) {  // long words are merged another way than short ones
+    text += "abc";
+    expected.insert(expected.end(), {0, 5});
+  }
+  EXPECT_EQ(*t->encode(text), expected);
   EXPECT_EQ(*t->encode("ab ab"), (Ids{4, 6}));
   EXPECT_EQ(*t->encode("a<|im_end|><tool>b"), (Ids{0, 7, 8, 1}));
   EXPECT_TRUE(t->is_special(7));
@@ -70,6 +77,29 @@ TEST(GgufVocab, ByteLevelMergesByRank) {
   ASSERT_EQ(t->eog_ids().size(), 1U);
   EXPECT_EQ(t->eog_ids()[0], 7);
   EXPECT_EQ(t->decode(Ids{6, 8, 5}, true), " ab<tool>bc");
+}
+
+// The leftmost of equal pairs goes first, and a pair that a merge has just made as
+// soon as its rank comes.
+TEST(GgufVocab, LeftmostPairsMergeFirstInWordsOfAnyLength) {
+  GgufVocab v;
+  v.model = "gpt2";
+  v.pre = "gpt-2";
+  v.tokens = {"a", "aa", "aaaa", "b", "ba", "baa"};
+  v.merges = {"b aa", "a a", "aa aa"};
+  const auto t = load(v);
+  const auto merged = [](std::size_t n) {
+    Ids ids(n / 4, 2);
+    if (n % 4 >= 2) ids.push_back(1);
+    if (n % 2 == 1) ids.push_back(0);
+    return ids;
+  };
+  for (const std::size_t n : {1, 2, 3, 5, 7, 31, 32, 33, 35, 101, 1000}) {
+    EXPECT_EQ(*t->encode(std::string(n, 'a')), merged(n)) << n;
+    Ids behind_b = merged(n);
+    behind_b.insert(behind_b.begin(), 5);
+    EXPECT_EQ(*t->encode("baa" + std::string(n, 'a')), behind_b) << n;
+  }
 }
 
 TEST(GgufVocab, SentencePieceMergesByScoreAndFallsBackToBytes) {
