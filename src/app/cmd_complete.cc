@@ -83,6 +83,7 @@ Result<void> run_complete(const CompleteArguments& arguments, bool prompt_given)
   } else if (answer.text.empty() || answer.text.back() != '\n') {
     print("\n");
   }
+  if (interrupt.requested() && loaded.keeper) loaded.keeper->cancel();
   if (interrupt.requested()) return fail(ErrorCode::kCancelled, "complete", "", "interrupted");
   return {};
 }

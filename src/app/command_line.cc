@@ -36,6 +36,8 @@ case; after an error it is {"error": {"code": ..., "message": ...}}.
 
 Environment:
   ONDOL_HOME                 where models lie (else $XDG_DATA_HOME/ondol, ~/.local/share/ondol)
+  ONDOL_WEIGHT_CACHE         on (the default), off, or verify: packed weights kept for fast starts
+  ONDOL_WEIGHT_CACHE_MAX     how much of them, as 500MB or 20GB (the default is 32GB)
   ONDOL_LOG                  diagnostics on stderr: debug, info, warn (the default), error
   ONDOL_ISA                  force an instruction set, as --isa does
   HF_ENDPOINT, HF_TOKEN      for hf: names; the token is sent to the endpoint only

@@ -108,6 +108,8 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool model_requ
   command.add_option("--kv-dtype", options.kv_dtype, "How keys and values are kept")
       ->check(CLI::IsMember({"f16", "f32", "q8_0"}))
       ->capture_default_str();
+  command.add_flag("--no-weight-cache", options.no_weight_cache,
+                   "Pack the weights anew and do not keep them for the next start");
 }
 
 Result<std::optional<DType>> dtype_option(const std::string& name) {
@@ -157,6 +159,11 @@ Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
   const std::string isa =
       options.isa.empty() && options.device == "cpu" ? environment("ONDOL_ISA") : options.isa;
   ONDOL_TRY(loaded.device, device::make_device({options.device, options.threads, isa}));
+  ONDOL_TRY(WeightCacheSettings keep, weight_cache_settings());
+  keep.on = keep.on && !options.no_weight_cache;
+  loaded.keeper =
+      WeightKeeper::open(keep, store.root(), *loaded.file, options.dtype, *loaded.device);
+  load.weight_cache = loaded.keeper ? loaded.keeper->cache() : nullptr;
   ProgressBar bar;
   load.progress = [&](std::uint64_t done, std::uint64_t total) {
     bar.update("loading weights", done, total);
@@ -164,8 +171,10 @@ Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
   ONDOL_TRY(loaded.model, model::load(loaded.file, *loaded.device, load));
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
   loaded.load_ms = took.count();
-  spdlog::info("{} on {}, {} tokens of context, loaded in {:.0f} ms", path.string(),
-               loaded.device->description(), loaded.n_context, loaded.load_ms);
+  spdlog::info("{} on {}, {} tokens of context, loaded in {:.0f} ms, weights {}", path.string(),
+               loaded.device->description(), loaded.n_context, loaded.load_ms,
+               loaded.keeper ? loaded.keeper->description() : "as they are");
+  if (loaded.keeper) loaded.keeper->start();
   return loaded;
 }
 

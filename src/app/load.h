@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "app/weight_keeper.h"
 #include "base/error.h"
 #include "device/device.h"
 #include "engine/engine.h"
@@ -29,11 +30,12 @@ struct ModelOptions {
   std::string dtype;
   std::int64_t context = 0;  // 0: as trained, kDefaultContext at most
   std::string kv_dtype = "f16";
+  bool no_weight_cache = false;
 };
 
 inline constexpr std::int64_t kDefaultContext = 8192;
 
-/// -m, --device, --threads, --isa, --dtype, --ctx, --kv-dtype.
+/// -m, --device, --threads, --isa, --dtype, --ctx, --kv-dtype, --no-weight-cache.
 void add_model_options(CLI::App& command, ModelOptions& options, bool model_required);
 
 struct LoadedModel {
@@ -42,6 +44,7 @@ struct LoadedModel {
   std::unique_ptr<device::Device> device;            // outlives the model
   std::unique_ptr<model::Model> model;               // null once the engine has it
   std::unique_ptr<engine::Engine> engine;            // null until start_engine
+  std::unique_ptr<WeightKeeper> keeper;              // null when weights are not kept
   std::int64_t n_context = 0;
   DType kv_dtype = DType::kF16;
   double load_ms = 0;

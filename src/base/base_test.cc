@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/checked.h"
+#include "base/checksum.h"
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "base/utf8.h"
@@ -92,6 +93,42 @@ TEST(MappedFile, ReleasedPagesReadTheSameAndOtherMemoryIsLeftAlone) {
   const std::vector<std::byte> own(1 << 20U, std::byte{7});
   MappedFile::release_pages(own);
   EXPECT_EQ(std::count(own.begin(), own.end(), std::byte{7}), std::ssize(own));
+}
+
+TEST(Checksum, EveryChangeOfABitIsSeen) {
+  std::vector<std::byte> bytes(300);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 7);
+  const std::uint64_t sum = checksum64(bytes);
+  EXPECT_EQ(checksum64(bytes), sum);
+  for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    bytes[bit / 8] ^= std::byte{1} << (bit % 8);
+    EXPECT_NE(checksum64(bytes), sum) << bit;
+    bytes[bit / 8] ^= std::byte{1} << (bit % 8);
+  }
+  const std::vector<std::byte> zeros(200);
+  std::vector<std::uint64_t> sums;
+  for (std::size_t n = 0; n <= zeros.size(); ++n) sums.push_back(checksum64({zeros.data(), n}));
+  std::sort(sums.begin(), sums.end());
+  EXPECT_EQ(std::adjacent_find(sums.begin(), sums.end()), sums.end());
+  std::swap(bytes[0], bytes[64]);  // two stripes of one lane
+  EXPECT_NE(checksum64(bytes), sum);
+}
+
+TEST(MappedFile, HugeMappingsReadTheSame) {
+  const auto path = std::filesystem::temp_directory_path() / "ondol_base_huge";
+  std::string text(5'000'001, 'a');
+  for (std::size_t i = 0; i < text.size(); i += 97) text[i] = static_cast<char>(i);
+  for (const std::size_t n : {std::size_t{1}, std::size_t{4096}, text.size()}) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << text.substr(0, n);
+    const auto file = MappedFile::open_huge(path);
+    ASSERT_TRUE(file.has_value()) << file.error().message();
+    const auto bytes = (*file)->bytes();
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(bytes.data()) % (1U << 21U), 0U);
+    EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
+              std::string_view(text).substr(0, n));
+  }
+  EXPECT_EQ(MappedFile::open_huge("/no/such").error().code, ErrorCode::kNotFound);
+  std::filesystem::remove(path);
 }
 
 TEST(MappedFile, MapsBytesAndEmptyFiles) {

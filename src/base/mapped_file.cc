@@ -42,9 +42,43 @@ bool contains(std::span<const std::byte> outer, std::span<const std::byte> inner
   return inner.data() >= outer.data() && inner.data() + inner.size() <= outer.data() + outer.size();
 }
 
+constexpr std::size_t kHugePage = std::size_t{1} << 21U;
+
+/// Maps the file at a multiple of kHugePage: what surrounds it in a larger
+/// reservation is given back. MAP_FAILED as mmap.
+void* map_aligned(int fd, std::size_t size) {
+  void* const reserved =
+      ::mmap(nullptr, size + kHugePage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (reserved == MAP_FAILED) return MAP_FAILED;
+  auto* const begin = static_cast<std::byte*>(reserved);
+  const std::size_t before = -reinterpret_cast<std::uintptr_t>(begin) % kHugePage;
+  void* const address = ::mmap(begin + before, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+  if (address == MAP_FAILED) {
+    const int number = errno;
+    ::munmap(reserved, size + kHugePage);
+    errno = number;
+    return MAP_FAILED;
+  }
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t end = before + (size + page - 1) / page * page;
+  if (before > 0) ::munmap(begin, before);
+  if (end < size + kHugePage) ::munmap(begin + end, size + kHugePage - end);
+  ::madvise(address, size, MADV_HUGEPAGE);  // a wish: what is cached in small pages stays so
+  return address;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem::path& path) {
+  return open_as(path, Pages::kUsual);
+}
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::open_huge(const std::filesystem::path& path) {
+  return open_as(path, Pages::kHuge);
+}
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::open_as(const std::filesystem::path& path,
+                                                              Pages pages) {
   // O_NONBLOCK: opening a FIFO must answer, not wait for a writer.
   const FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) return system_error(path, "open");
@@ -56,7 +90,9 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem
   const auto size = static_cast<std::size_t>(info.st_size);
   std::span<const std::byte> bytes;
   if (size > 0) {
-    void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
+    void* address = pages == Pages::kHuge
+                        ? map_aligned(file.fd, size)
+                        : ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
     if (address == MAP_FAILED) return system_error(path, "mmap");
     bytes = {static_cast<const std::byte*>(address), size};
     const std::scoped_lock lock(mappings().mutex);

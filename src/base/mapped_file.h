@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -19,6 +20,9 @@ class MappedFile {
   /// Errors: kNotFound, kIo; kInvalidFile if it is no regular file. An empty
   /// file maps to an empty span.
   static Result<std::shared_ptr<const MappedFile>> open(const std::filesystem::path& path);
+  /// The same, for a file that is read whole and often: it begins at a multiple
+  /// of 2 MiB, and the system is asked to use huge pages if its cache can.
+  static Result<std::shared_ptr<const MappedFile>> open_huge(const std::filesystem::path& path);
 
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
@@ -33,6 +37,9 @@ class MappedFile {
   const std::filesystem::path& path() const { return path_; }
 
  private:
+  enum class Pages : std::uint8_t { kUsual, kHuge };
+  static Result<std::shared_ptr<const MappedFile>> open_as(const std::filesystem::path& path,
+                                                           Pages pages);
   MappedFile(std::filesystem::path path, std::span<const std::byte> bytes)
       : path_(std::move(path)), bytes_(bytes) {}
 

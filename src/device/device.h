@@ -93,6 +93,9 @@ class Weight {
   std::int64_t n_cols_;
 };
 
+class WeightCache;  // device/weight_cache.h
+struct WeightCacheOptions;
+
 struct KvCacheShape {
   std::int64_t n_layers = 0;
   std::int64_t n_pages = 0;
@@ -172,6 +175,9 @@ class Device {
   /// `keep_alive` owns tensor.bytes; the device holds it as long as it reads them.
   virtual Result<std::unique_ptr<Weight>> load_weight(const TensorView& tensor, WeightUse use,
                                                       std::shared_ptr<const void> keep_alive) = 0;
+  /// Null for a device that uses weights as they lie in the checkpoint. A file
+  /// that is missing or wrong is no error: it will be written anew.
+  virtual std::unique_ptr<WeightCache> open_weight_cache(const WeightCacheOptions& options);
   virtual Result<std::unique_ptr<KvCache>> make_kv_cache(const KvCacheShape& shape) = 0;
   virtual void upload(const Tensor& to, std::span<const float> from) = 0;
   /// Waits, then copies.

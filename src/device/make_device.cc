@@ -1,4 +1,5 @@
 #include "device/backends.h"
+#include "device/weight_cache.h"
 
 namespace ondol::device {
 namespace {
@@ -6,6 +7,10 @@ namespace {
 constexpr int kMaxThreads = 1024;
 
 }  // namespace
+
+std::unique_ptr<WeightCache> Device::open_weight_cache(const WeightCacheOptions& /*options*/) {
+  return nullptr;
+}
 
 Result<std::unique_ptr<Device>> make_device(const DeviceOptions& options) {
   if (options.n_threads < 0 || options.n_threads > kMaxThreads) {

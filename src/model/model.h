@@ -67,6 +67,8 @@ struct LoadOptions {
   std::optional<DType> quantize_to;
   /// Called with done and total bytes while loading; may be empty.
   std::function<void(std::uint64_t, std::uint64_t)> progress;
+  /// Where packed weights come from if they can, and are noted for if not.
+  device::WeightCache* weight_cache = nullptr;
 };
 
 class Model {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "device/weight_cache.h"
 #include "model/families.h"
 #include "model/model.h"
 
@@ -101,8 +102,19 @@ Result<std::unique_ptr<Model>> load(std::shared_ptr<const format::ModelFile> fil
   // Everything that can be wrong with the file is found before memory is taken.
   WeightLoader checker(nullptr, *file, options, &device, Mode::kCheck);
   ONDOL_TRY(const Pass checked, run(architecture, *file, options, checker));
-  WeightLoader loader(file, *file, options, &device, Mode::kLoad, checked.store.n_bytes);
-  ONDOL_TRY(Pass loaded, run(architecture, *file, options, loader));
+  const auto load_all = [&](bool& cache_failed) -> Result<Pass> {
+    WeightLoader loader(file, *file, options, &device, Mode::kLoad, checked.store.n_bytes);
+    auto pass = run(architecture, *file, options, loader);
+    cache_failed = loader.cache_failed();
+    return pass;
+  };
+  bool cache_failed = false;
+  auto pass = load_all(cache_failed);
+  if (!pass && cache_failed) {
+    options.weight_cache->reset(std::move(pass).error());
+    pass = load_all(cache_failed);
+  }
+  ONDOL_TRY(Pass loaded, std::move(pass));
   ONDOL_TRY_VOID(loaded.model->attach(device, std::move(loaded.store), options.max_batch_tokens));
   return std::unique_ptr<Model>(std::move(loaded.model));
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "device/weight_cache.h"
 #include "model/quantize_weight.h"
 
 namespace ondol::model {
@@ -23,6 +24,15 @@ std::string find_hf_base(const format::ModelFile& file) {
 
 bool is_block_multiple(DType dtype, std::uint64_t n_cols) {
   return n_cols % info(dtype).block_elements == 0;
+}
+
+/// Rows first .. first + n - 1 of a matrix.
+TensorView rows_of(const TensorView& tensor, std::int64_t first, std::int64_t n) {
+  const std::size_t row = row_bytes(tensor.dtype, tensor.shape.n_cols()).value_or(0);
+  const auto n_rows = static_cast<std::uint64_t>(n);
+  return {tensor.dtype,
+          {n_rows, tensor.shape.n_cols()},
+          tensor.bytes.subspan(static_cast<std::size_t>(first) * row, n_rows * row)};
 }
 
 }  // namespace
@@ -150,13 +160,7 @@ Result<const device::Weight*> WeightLoader::try_load(const std::string& name, co
       shape.n_rows() * row_bytes(is_vector ? DType::kF32 : dtype, shape.n_cols()).value_or(0);
   const device::Weight* weight = nullptr;
   if (mode_ == Mode::kLoad) {
-    std::unique_ptr<device::Weight> made;
-    if (dtype == tensor.dtype) {
-      ONDOL_TRY(made, device_->load_weight(tensor, use, keep_alive_));
-    } else {
-      ONDOL_TRY(const QuantizedTensor quantized, quantize_tensor(where, name, tensor, dtype));
-      ONDOL_TRY(made, device_->load_weight(quantized.view, use, quantized.bytes));
-    }
+    ONDOL_TRY(auto made, make(name, tensor, dtype, use));
     weight = made.get();
     count(*weight, use, is_table);
     store_.weights.push_back(std::move(made));
@@ -175,6 +179,40 @@ void WeightLoader::count(const device::Weight& weight, WeightUse use, bool is_ta
   (is_table ? counts.head_bytes : counts.layer_bytes) += weight.stored_bytes();
   if (use == WeightUse::kVector) return;
   (is_table ? counts.head_elements : counts.layer_elements) += n_elements;
+}
+
+Result<std::unique_ptr<device::Weight>> WeightLoader::make(const std::string& name,
+                                                           const TensorView& tensor, DType dtype,
+                                                           WeightUse use) {
+  const std::string& where = file_.metadata().where();
+  device::WeightCache* const cache = options_.weight_cache;
+  const device::WantedWeight wanted{name,
+                                    dtype,
+                                    static_cast<std::int64_t>(tensor.shape.n_rows()),
+                                    static_cast<std::int64_t>(tensor.shape.n_cols()),
+                                    use,
+                                    dtype != tensor.dtype};
+  if (cache != nullptr && use != WeightUse::kVector) {
+    QuantizedTensor quantized;  // the rows that were asked for last
+    const auto rows = [&](std::int64_t first, std::int64_t n) -> Result<TensorView> {
+      const TensorView part = rows_of(tensor, first, n);
+      if (!wanted.is_made) return part;
+      ONDOL_TRY(quantized, quantize_tensor(where, name, part, dtype));
+      return quantized.view;
+    };
+    auto found = cache->find(wanted, rows);
+    cache_failed_ = !found.has_value();
+    if (!found || *found != nullptr) return found;
+  }
+  std::unique_ptr<device::Weight> made;
+  if (!wanted.is_made) {
+    ONDOL_TRY(made, device_->load_weight(tensor, use, keep_alive_));
+  } else {
+    ONDOL_TRY(const QuantizedTensor quantized, quantize_tensor(where, name, tensor, dtype));
+    ONDOL_TRY(made, device_->load_weight(quantized.view, use, quantized.bytes));
+  }
+  if (cache != nullptr && use != WeightUse::kVector) cache->keep(wanted, *made);
+  return made;
 }
 
 Result<void> WeightLoader::check_supported(const std::string& name, DType dtype,

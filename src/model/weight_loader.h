@@ -101,6 +101,8 @@ class WeightLoader {
 
   bool has(const std::string& name) const { return file_.find(name) != nullptr; }
   Result<void> status() const;
+  /// The error is of the weight cache: loading again without its file is right.
+  bool cache_failed() const { return cache_failed_; }
   const WeightStore& counts() const { return store_; }
   WeightStore take_store() { return std::move(store_); }
 
@@ -110,6 +112,8 @@ class WeightLoader {
   Result<const device::Weight*> try_load(const std::string& name, const Shape& shape,
                                          device::WeightUse use, bool is_table);
   void count(const device::Weight& weight, device::WeightUse use, bool is_table);
+  Result<std::unique_ptr<device::Weight>> make(const std::string& name, const TensorView& tensor,
+                                               DType dtype, device::WeightUse use);
   Result<void> check_supported(const std::string& name, DType dtype, device::WeightUse use) const;
 
   std::shared_ptr<const void> keep_alive_;
@@ -121,6 +125,7 @@ class WeightLoader {
   std::string hf_base_;  // "model." or, inside a larger model, "language_model.model."
   WeightStore store_;
   std::optional<Error> error_;
+  bool cache_failed_ = false;
 };
 
 /// The dtype that a matrix stored as `stored` is held in; see above.

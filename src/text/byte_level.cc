@@ -49,15 +49,22 @@ std::string bytes_to_chars(std::string_view text) {
   return out;
 }
 
+// Every character that spells a byte takes one or two bytes of UTF-8; loading a
+// vocabulary comes through here for each of its characters.
 std::optional<std::string> chars_to_bytes(std::string_view piece) {
   std::string out;
   out.reserve(piece.size());
-  while (!piece.empty()) {
-    const Utf8Char c = decode_utf8(piece);
-    const auto byte = c.valid ? char_to_byte(c.code_point) : std::nullopt;
+  for (std::size_t i = 0; i < piece.size(); ++i) {
+    char32_t c = static_cast<unsigned char>(piece[i]);
+    if (c >= 0x80) {
+      const bool leads_two = c >= 0xC2 && c <= 0xDF && i + 1 < piece.size();
+      const unsigned next = leads_two ? static_cast<unsigned char>(piece[++i]) : 0;
+      if ((next & 0xC0U) != 0x80) return std::nullopt;
+      c = ((c & 0x1FU) << 6U) | (next & 0x3FU);
+    }
+    const auto byte = char_to_byte(c);
     if (!byte) return std::nullopt;
     out += static_cast<char>(*byte);
-    piece.remove_prefix(c.n_bytes);
   }
   return out;
 }

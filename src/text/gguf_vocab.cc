@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/utf8.h"
@@ -163,32 +164,99 @@ Result<void> load_added(const GgufVocab& vocab, std::string_view where, Tokenize
   return parts.add_matchers(added, where);
 }
 
-Result<MergeTable> load_merges(const GgufVocab& vocab, const TokenTable& tokens,
-                               std::string_view where) {
-  MergeTable merges;
-  merges.reserve(vocab.merges.size());
-  std::string joined;
-  for (std::size_t rank = 0; rank < vocab.merges.size(); ++rank) {
-    const std::string_view line = vocab.merges[rank];
-    const auto field = [&] { return fmt::format("tokenizer.ggml.merges[{}]", rank); };
-    // A token may begin with a space, so the separator is sought from the second byte.
-    const std::size_t space = line.find(' ', 1);
-    if (space == std::string_view::npos) {
-      return fail(ErrorCode::kInvalidFile, where, field(), "not \"left right\"");
+// Half a million lookups of strings: most of the time of loading a large
+// vocabulary, spent waiting for memory if they are made one after the other.
+class MergeLoader {
+ public:
+  MergeLoader(const GgufVocab& vocab, const TokenTable& tokens, std::string_view where)
+      : vocab_(vocab), tokens_(tokens), where_(where) {}
+
+  Result<MergeTable> load() {
+    merges_.reserve(vocab_.merges.size());
+    for (std::size_t begin = 0; begin < vocab_.merges.size(); begin += kBlock) {
+      const std::size_t n = std::min(kBlock, vocab_.merges.size() - begin);
+      ONDOL_TRY_VOID(split(begin, n));
+      for (std::size_t i = 0; i < n; ++i) {
+        tokens_.prefetch_text(block_[i].left_hash);
+        tokens_.prefetch_text(block_[i].right_hash);
+      }
+      ONDOL_TRY_VOID(look_up(begin, n));
     }
-    const auto left = tokens.find(line.substr(0, space));
-    const auto right = tokens.find(line.substr(space + 1));
-    joined = line.substr(0, space);
-    joined += line.substr(space + 1);
-    const auto merged = tokens.find(joined);
-    if (!left || !right || !merged) {
-      return fail(ErrorCode::kInvalidFile, where, field(), "names a token outside the vocabulary",
-                  std::string(line));
-    }
-    merges.insert(*left, *right, static_cast<std::uint32_t>(rank), *merged);
+    MergeTable table;
+    table.insert_all(merges_);
+    return table;
   }
-  return merges;
-}
+
+ private:
+  static constexpr std::size_t kBlock = 64;
+
+  struct Pair {
+    std::string_view left;
+    std::string_view right;
+    std::uint64_t left_hash = 0;
+    std::uint64_t right_hash = 0;
+  };
+
+  tl::unexpected<Error> bad(std::size_t rank, std::string_view detail, std::string value) const {
+    return fail(ErrorCode::kInvalidFile, where_, fmt::format("tokenizer.ggml.merges[{}]", rank),
+                detail, std::move(value));
+  }
+
+  Result<void> split(std::size_t begin, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::string_view line = vocab_.merges[begin + i];
+      // A token may begin with a space, so the separator is sought from the second byte.
+      const std::size_t space = line.find(' ', 1);
+      if (space == std::string_view::npos) return bad(begin + i, "not \"left right\"", "");
+      Pair& pair = block_[i];
+      pair.left = line.substr(0, space);
+      pair.right = line.substr(space + 1);
+      pair.left_hash = TokenTable::hash(pair.left);
+      pair.right_hash = TokenTable::hash(pair.right);
+      tokens_.prefetch_slot(pair.left_hash);
+      tokens_.prefetch_slot(pair.right_hash);
+    }
+    return {};
+  }
+
+  Result<void> look_up(std::size_t begin, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const Pair& pair = block_[i];
+      const auto left = tokens_.find(pair.left, pair.left_hash);
+      const auto right = tokens_.find(pair.right, pair.right_hash);
+      const auto merged = find_joined(pair);
+      if (!left || !right || !merged) {
+        return bad(begin + i, "names a token outside the vocabulary",
+                   std::string(vocab_.merges[begin + i]));
+      }
+      merges_.push_back({*left, *right, *merged});
+    }
+    return {};
+  }
+
+  // Vocabularies list tokens in the order of their merges: mostly it is the one
+  // of the merge before, or the next.
+  std::optional<TokenId> find_joined(const Pair& pair) {
+    const TokenId last = merges_.empty() ? 0 : merges_.back().merged;
+    for (const TokenId id : {last, last + 1}) {
+      const std::string_view text = tokens_.at(id);
+      if (!tokens_.has_doubles() && text.size() == pair.left.size() + pair.right.size() &&
+          text.starts_with(pair.left) && text.ends_with(pair.right)) {
+        return id;
+      }
+    }
+    joined_ = pair.left;
+    joined_ += pair.right;
+    return tokens_.find(joined_);
+  }
+
+  const GgufVocab& vocab_;
+  const TokenTable& tokens_;
+  std::string_view where_;
+  std::array<Pair, kBlock> block_;
+  std::vector<MergeTable::Merge> merges_;
+  std::string joined_;
+};
 
 Result<void> build_byte_level(const GgufVocab& vocab, std::string_view where,
                               TokenizerParts& parts) {
@@ -209,7 +277,7 @@ Result<void> build_byte_level(const GgufVocab& vocab, std::string_view where,
   byte_level.add_prefix_space = vocab.add_space_prefix.value_or(false);
   parts.pre_tokenizers.push_back(make_byte_level(byte_level));
 
-  ONDOL_TRY(MergeTable merges, load_merges(vocab, parts.tokens, where));
+  ONDOL_TRY(MergeTable merges, MergeLoader(vocab, parts.tokens, where).load());
   // Only what text can spell enters the model; control tokens are matched before it.
   std::vector<bool> raw(vocab.tokens.size());
   parts.byte_tokens.reserve(vocab.tokens.size(), vocab.tokens.size() * 8);

@@ -1,12 +1,9 @@
 #include "text/token_table.h"
 
 #include <bit>
-#include <functional>
 
 namespace ondol::text {
 namespace {
-
-std::uint64_t hash_of(std::string_view text) { return std::hash<std::string_view>{}(text); }
 
 constexpr std::uint64_t kIdMask = 0xFFFFFFFF;
 
@@ -29,16 +26,17 @@ void TokenTable::set(TokenId id, std::string_view text) {
 bool TokenTable::index(TokenId id) {
   if ((n_indexed_ + 1) * 2 > slots_.size()) rehash(std::bit_ceil(n_indexed_ * 4 + 16));
   const std::string_view text = at(id);
-  const std::uint64_t hash = hash_of(text);
-  std::size_t slot = hash & (slots_.size() - 1);
+  const std::uint64_t hashed = hash(text);
+  std::size_t slot = hashed & (slots_.size() - 1);
   while (slots_[slot] != 0) {
-    if ((slots_[slot] ^ hash) <= kIdMask &&
+    if ((slots_[slot] ^ hashed) <= kIdMask &&
         at(static_cast<TokenId>((slots_[slot] & kIdMask) - 1)) == text) {
+      has_doubles_ = true;
       return false;
     }
     slot = (slot + 1) & (slots_.size() - 1);
   }
-  slots_[slot] = (hash & ~kIdMask) | (static_cast<std::uint64_t>(id) + 1);
+  slots_[slot] = (hashed & ~kIdMask) | (static_cast<std::uint64_t>(id) + 1);
   ++n_indexed_;
   return true;
 }
@@ -54,9 +52,18 @@ std::string_view TokenTable::at(TokenId id) const {
   return std::string_view(arena_).substr(span.begin, span.size);
 }
 
-std::optional<TokenId> TokenTable::find(std::string_view text) const {
+void TokenTable::prefetch_slot(std::uint64_t hash) const {
+  if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+}
+
+void TokenTable::prefetch_text(std::uint64_t hash) const {
+  if (slots_.empty()) return;
+  const std::uint64_t entry = slots_[hash & (slots_.size() - 1)];
+  if (entry != 0) __builtin_prefetch(at(static_cast<TokenId>((entry & kIdMask) - 1)).data());
+}
+
+std::optional<TokenId> TokenTable::find(std::string_view text, std::uint64_t hash) const {
   if (slots_.empty()) return std::nullopt;
-  const std::uint64_t hash = hash_of(text);
   std::size_t slot = hash & (slots_.size() - 1);
   while (slots_[slot] != 0) {
     // The upper half must agree before the string is looked at.
@@ -74,8 +81,8 @@ void TokenTable::rehash(std::size_t n_slots) {
   slots_.assign(n_slots, 0);
   for (const std::uint64_t entry : old) {
     if (entry == 0) continue;
-    const std::uint64_t hash = hash_of(at(static_cast<TokenId>((entry & kIdMask) - 1)));
-    std::size_t slot = hash & (n_slots - 1);
+    const std::uint64_t hashed = hash(at(static_cast<TokenId>((entry & kIdMask) - 1)));
+    std::size_t slot = hashed & (n_slots - 1);
     while (slots_[slot] != 0) slot = (slot + 1) & (n_slots - 1);
     slots_[slot] = entry;
   }

@@ -10,6 +10,7 @@
 
 #include "device/backends.h"
 #include "device/cpu/cpu_for.h"
+#include "device/cpu/weight_cache.h"
 
 namespace ondol::device {
 namespace cpu {
@@ -46,7 +47,11 @@ Result<std::unique_ptr<Buffer>> CpuDevice::alloc(std::size_t size_bytes) {
 
 Result<std::unique_ptr<Weight>> CpuDevice::load_weight(const TensorView& tensor, WeightUse use,
                                                        std::shared_ptr<const void> keep_alive) {
-  return CpuWeight::load(tensor, use, std::move(keep_alive), threads_);
+  return CpuWeight::load(tensor, use, std::move(keep_alive), threads_, arena_);
+}
+
+std::unique_ptr<WeightCache> CpuDevice::open_weight_cache(const WeightCacheOptions& options) {
+  return std::make_unique<CpuWeightCache>(options, threads_);
 }
 
 Result<std::unique_ptr<KvCache>> CpuDevice::make_kv_cache(const KvCacheShape& shape) {

@@ -43,6 +43,7 @@ class CpuDevice final : public Device {
   Result<std::unique_ptr<Buffer>> alloc(std::size_t size_bytes) override;
   Result<std::unique_ptr<Weight>> load_weight(const TensorView& tensor, WeightUse use,
                                               std::shared_ptr<const void> keep_alive) override;
+  std::unique_ptr<WeightCache> open_weight_cache(const WeightCacheOptions& options) override;
   Result<std::unique_ptr<KvCache>> make_kv_cache(const KvCacheShape& shape) override;
   void upload(const Tensor& to, std::span<const float> from) override;
   void download(const Tensor& from, std::span<float> to) override;
@@ -102,6 +103,7 @@ class CpuDevice final : public Device {
   const FloatKernels& float_;
   AttentionKernel attend_;
   ThreadPool threads_;
+  WeightArena arena_;
 
   // Scratch that only grows.
   Refinements refinements_;

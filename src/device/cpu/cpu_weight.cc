@@ -25,7 +25,7 @@ std::size_t element_alignment(DType dtype) {
 
 Result<std::unique_ptr<Weight>> CpuWeight::load(const TensorView& tensor, WeightUse use,
                                                 std::shared_ptr<const void> keep_alive,
-                                                ThreadPool& threads) {
+                                                ThreadPool& threads, WeightArena& arena) {
   constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / 4;
   const std::uint64_t n_rows = tensor.shape.n_rows();
   const std::uint64_t n_cols = tensor.shape.n_cols();
@@ -47,27 +47,63 @@ Result<std::unique_ptr<Weight>> CpuWeight::load(const TensorView& tensor, Weight
     ONDOL_TRY(weight->copy_, HostMemory::make(n_cols * sizeof(float)));
     dequantize_row(tensor.dtype, tensor.bytes.data(), weight->copy_.floats(), n_cols);
     weight->is_vector_ = true;
-  } else if (is_quantized(tensor.dtype) && use != WeightUse::kTable && *total > 0) {
-    ONDOL_TRY_VOID(weight->pack(tensor, threads));
+  } else if (packs(tensor.dtype, use) && *total > 0) {
+    ONDOL_TRY_VOID(weight->pack(tensor, threads, arena));
   } else {
     ONDOL_TRY_VOID(weight->keep_rows(tensor, std::move(keep_alive)));
   }
   return weight;
 }
 
-Result<void> CpuWeight::pack(const TensorView& tensor, ThreadPool& threads) {
+bool CpuWeight::packs(DType dtype, WeightUse use) {
+  return is_quantized(dtype) && (use == WeightUse::kMatrix || use == WeightUse::kMatrixAndTable);
+}
+
+std::optional<std::uint64_t> CpuWeight::packed_bytes(DType dtype, std::uint64_t n_rows,
+                                                     std::uint64_t n_cols) {
+  const std::uint64_t panel = packed_format(dtype).panel_bytes(n_cols);
+  return checked_mul<std::uint64_t>(panel, ceil_div<std::uint64_t>(n_rows, kPanelRows));
+}
+
+std::unique_ptr<Weight> CpuWeight::from_kept(DType dtype, std::int64_t n_rows, std::int64_t n_cols,
+                                             WeightUse use, std::span<const std::uint8_t> bytes,
+                                             std::shared_ptr<const void> keep_alive) {
+  const auto columns = static_cast<std::uint64_t>(n_cols);
+  std::unique_ptr<CpuWeight> weight(
+      new CpuWeight(dtype, n_rows, n_cols, row_bytes(dtype, columns).value_or(0)));
+  weight->keep_alive_ = std::move(keep_alive);
+  if (packs(dtype, use)) {
+    weight->panels_ = bytes.data();
+    weight->panel_bytes_ = packed_format(dtype).panel_bytes(columns);
+  } else {
+    weight->rows_ = reinterpret_cast<const std::byte*>(bytes.data());
+  }
+  return weight;
+}
+
+std::span<const std::uint8_t> CpuWeight::kept_bytes() const {
+  ONDOL_CHECK(!is_vector_);
+  if (is_packed()) return {panels_, panel_bytes_ * static_cast<std::size_t>(n_panels())};
+  return {reinterpret_cast<const std::uint8_t*>(rows_),
+          row_bytes_ * static_cast<std::size_t>(n_rows())};
+}
+
+Result<void> CpuWeight::pack(const TensorView& tensor, ThreadPool& threads, WeightArena& arena) {
   const auto columns = static_cast<std::size_t>(n_cols());
-  panel_bytes_ = packed_format(dtype()).panel_bytes(columns);
-  const auto bytes = checked_mul<std::size_t>(panel_bytes_, static_cast<std::size_t>(n_panels()));
+  const auto bytes = packed_bytes(dtype(), static_cast<std::uint64_t>(n_rows()), columns);
   if (!bytes) return fail(ErrorCode::kOutOfMemory, kWhere, "weight", "size overflows");
-  ONDOL_TRY(panels_, HostMemory::make(*bytes));
+  ONDOL_TRY(const SharedBytes memory, arena.take(*bytes));
+  std::uint8_t* const to = memory.bytes.data();
+  panels_ = to;
+  panel_bytes_ = packed_format(dtype()).panel_bytes(columns);
+  keep_alive_ = memory.owner;
   threads.parallel_for(n_panels(), 4, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t p = begin; p < end; ++p) {
       const std::int64_t first = p * kPanelRows;
       const auto n = static_cast<int>(std::min<std::int64_t>(kPanelRows, n_rows() - first));
       const std::byte* from = tensor.bytes.data() + static_cast<std::size_t>(first) * row_bytes_;
       pack_panel(dtype(), from, row_bytes_, n, columns,
-                 panels_.data() + static_cast<std::size_t>(p) * panel_bytes_);
+                 to + static_cast<std::size_t>(p) * panel_bytes_);
     }
   });
   MappedFile::release_pages(tensor.bytes);

@@ -7,10 +7,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "base/thread_pool.h"
 #include "device/cpu/host_memory.h"
+#include "device/cpu/weight_arena.h"
 #include "device/device.h"
 
 namespace ondol::device::cpu {
@@ -20,13 +23,28 @@ class CpuWeight final : public Weight {
   /// Errors: kInvalidFile when bytes and shape disagree, kOutOfMemory.
   static Result<std::unique_ptr<Weight>> load(const TensorView& tensor, WeightUse use,
                                               std::shared_ptr<const void> keep_alive,
-                                              ThreadPool& threads);
+                                              ThreadPool& threads, WeightArena& arena);
 
-  bool is_packed() const { return panels_.size() > 0; }
+  /// Whether load() packs such a weight, and how many bytes that makes.
+  static bool packs(DType dtype, WeightUse use);
+  static std::optional<std::uint64_t> packed_bytes(DType dtype, std::uint64_t n_rows,
+                                                   std::uint64_t n_cols);
+  /// A weight out of a file: its panels if packs(), else its rows; `keep_alive`
+  /// owns the bytes. REQUIRES: the size that dtype, shape and use ask for,
+  /// checked by whoever read the file; bytes aligned to 64.
+  static std::unique_ptr<Weight> from_kept(DType dtype, std::int64_t n_rows, std::int64_t n_cols,
+                                           WeightUse use, std::span<const std::uint8_t> bytes,
+                                           std::shared_ptr<const void> keep_alive);
+  /// What from_kept() would be given. REQUIRES: not a vector.
+  std::span<const std::uint8_t> kept_bytes() const;
+  const std::shared_ptr<const void>& keep_alive() const { return keep_alive_; }
+
+  bool is_packed() const { return panels_ != nullptr; }
   /// REQUIRES: is_packed(). The panel of rows 32 * index ...
   const std::uint8_t* panel(std::int64_t index) const {
-    return panels_.data() + static_cast<std::size_t>(index) * panel_bytes_;
+    return panels_ + static_cast<std::size_t>(index) * panel_bytes_;
   }
+  std::size_t panel_bytes() const { return panel_bytes_; }
   std::int64_t n_panels() const;
 
   /// A row's bytes as in the file. REQUIRES: !is_packed().
@@ -43,15 +61,15 @@ class CpuWeight final : public Weight {
  private:
   CpuWeight(DType dtype, std::int64_t n_rows, std::int64_t n_cols, std::size_t row_bytes)
       : Weight(dtype, n_rows, n_cols), row_bytes_(row_bytes) {}
-  Result<void> pack(const TensorView& tensor, ThreadPool& threads);
+  Result<void> pack(const TensorView& tensor, ThreadPool& threads, WeightArena& arena);
   Result<void> keep_rows(const TensorView& tensor, std::shared_ptr<const void> keep_alive);
 
   std::size_t row_bytes_ = 0;
   std::size_t panel_bytes_ = 0;
+  const std::uint8_t* panels_ = nullptr;
   const std::byte* rows_ = nullptr;
-  std::shared_ptr<const void> keep_alive_;
-  HostMemory panels_;
-  HostMemory copy_;  // of rows whose alignment does not fit, or of a vector
+  std::shared_ptr<const void> keep_alive_;  // of panels_ or rows_
+  HostMemory copy_;                         // of rows whose alignment does not fit, or of a vector
   bool is_vector_ = false;
 };
 

@@ -15,7 +15,30 @@ constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kMapFrom = std::size_t{1} << 18U;  // below, the heap is as good
 constexpr std::size_t kHugePage = std::size_t{1} << 21U;
 
+tl::unexpected<Error> refused(std::size_t size_bytes) {
+  return fail(ErrorCode::kOutOfMemory, "cpu device", "", "the system refused memory",
+              std::to_string(size_bytes));
+}
+
 }  // namespace
+
+Result<HostMemory> HostMemory::make_huge(std::size_t size_bytes) {
+  const auto size = checked_align_up(size_bytes, kHugePage);
+  const auto reserved = size ? checked_add(*size, kHugePage) : std::nullopt;
+  if (!reserved) return refused(size_bytes);
+  void* const begin =
+      ::mmap(nullptr, *reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (begin == MAP_FAILED) return refused(size_bytes);
+  const std::size_t before = -reinterpret_cast<std::uintptr_t>(begin) % kHugePage;
+  auto* const data = static_cast<std::uint8_t*>(begin) + before;
+  if (before > 0) ::munmap(begin, before);
+  ::munmap(data + *size, kHugePage - before);
+  ::madvise(data, *size, MADV_HUGEPAGE);
+  HostMemory memory;
+  memory.data_ = data;
+  memory.size_ = *size;
+  return memory;
+}
 
 Result<HostMemory> HostMemory::make(std::size_t size_bytes) {
   HostMemory memory;
@@ -34,10 +57,7 @@ Result<HostMemory> HostMemory::make(std::size_t size_bytes) {
     data = std::aligned_alloc(kAlignment, *size);
     if (data != nullptr) std::memset(data, 0, *size);
   }
-  if (data == nullptr) {
-    return fail(ErrorCode::kOutOfMemory, "cpu device", "", "the system refused memory",
-                std::to_string(size_bytes));
-  }
+  if (data == nullptr) return refused(size_bytes);
   memory.data_ = static_cast<std::uint8_t*>(data);
   memory.size_ = *size;
   return memory;

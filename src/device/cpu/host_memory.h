@@ -15,6 +15,9 @@ class HostMemory {
   HostMemory() = default;
   /// Errors: kOutOfMemory. Zero bytes are fine.
   static Result<HostMemory> make(std::size_t size_bytes);
+  /// The same, from a multiple of 2 MiB and rounded up to one, in huge pages
+  /// where the system has them. REQUIRES: size_bytes > 0.
+  static Result<HostMemory> make_huge(std::size_t size_bytes);
   ~HostMemory();
   HostMemory(HostMemory&& other) noexcept;
   HostMemory& operator=(HostMemory&& other) noexcept;

@@ -36,6 +36,10 @@
 
 namespace ondol::device::cpu {
 
+/// To be raised whenever a weight's packed bytes change in any way: files of
+/// another version (weight_file.h) are packed again.
+constexpr std::uint32_t kPackedLayoutVersion = 1;
+
 constexpr int kPanelRows = 32;
 constexpr int kBlock = 32;  // columns
 constexpr int kQuads = kBlock / 4;
