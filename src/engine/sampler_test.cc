@@ -297,6 +297,12 @@ TEST(Filters, OrderOfLogitsDoesNotMakeThemSlow) {
   EXPECT_LT(timer.elapsed(), std::chrono::seconds(5));
 }
 
+TEST(Filters, MinPNeverTakesTheLargest) {
+  std::vector<Candidate> candidates = candidates_of({2, 2, 1});
+  keep_min_p(candidates, 1.0);
+  EXPECT_EQ(candidates.size(), 2U);
+}
+
 TEST(Sampler, GreedyTakesTheLowestOfTheLargest) {
   SamplingParams params;
   params.temperature = 0;

@@ -288,5 +288,32 @@ TEST(Scheduler, PreemptionCostsNoMoreThanOneByOne) {
   EXPECT_LE(driver.run_to_end(10'000), n_alone);
 }
 
+// A prompt is admitted with room for the token it will say: without, the next step
+// would take the page from whoever came last.
+TEST(Scheduler, AdmissionLeavesRoomForTheNextToken) {
+  Driver driver(2, 4, {2, 16});
+  driver.add(4, 2);
+  driver.add(4, 2);
+  EXPECT_EQ(driver.step().size(), 1U);
+  EXPECT_EQ(driver.scheduler().n_waiting(), 1);
+  driver.run_to_end(8);
+  EXPECT_EQ(driver.scheduler().n_preemptions(), 0U);
+}
+
+// Answers under way take their token before any prompt, whatever the order, so
+// they count against the budget of a newcomer before whom they do not go.
+TEST(Scheduler, WhoWouldGetNoTokenHoldsNoPages) {
+  Driver driver(16, 4, {3, 4});
+  driver.add(1, 9);
+  driver.step();
+  driver.add(3, 2, /*priority=*/2);
+  const auto& between = driver.add(2, 2, /*priority=*/1);
+  EXPECT_EQ(driver.step().size(), 2U);
+  EXPECT_EQ(between.sequence.state, Sequence::State::kWaiting);
+  EXPECT_TRUE(between.sequence.pages.empty());
+  driver.step();
+  EXPECT_EQ(between.started_at, 2);
+}
+
 }  // namespace
 }  // namespace ondol::engine

@@ -78,7 +78,8 @@ void decode(const BlockQ6_K& b, float* out) noexcept {
     const std::size_t quarter = j % 4;
     const std::size_t nibble = quarter / 2;
     for (std::size_t l = 0; l < 32; ++l) {
-      const float scale = d * static_cast<float>(b.scales[2 * j + l / 16]);
+      const int code = b.scales[2 * j + l / 16];
+      const float scale = d * static_cast<float>(code);
       const int low = b.ql[half][32 * (quarter % 2) + l] >> (4 * nibble) & 15;
       const int high = b.qh[half][l] >> (2 * quarter) & 3;
       out[32 * j + l] = scale * static_cast<float>((low | high << 4) - 32);
