@@ -60,6 +60,7 @@ struct BenchReport {
   std::int64_t n_repeats = 0;
   double load_ms = 0;
   std::uint64_t peak_rss_bytes = 0;  // before the limits were measured
+  std::uint64_t weight_bytes = 0;    // of all weights
   std::uint64_t weight_bytes_per_token = 0;
   std::uint64_t kv_bytes_per_token = 0;
   std::vector<BenchRow> rows;

@@ -190,6 +190,7 @@ Result<BenchReport> bench_model(const BenchArguments& arguments) {
   report.kv_dtype = options.kv_dtype;
   report.n_repeats = arguments.n_repeats;
   report.load_ms = loaded.load_ms;
+  report.weight_bytes = loaded.model->weight_bytes();
   report.weight_bytes_per_token = loaded.model->weight_counts().bytes_per_token();
   report.kv_bytes_per_token = loaded.info().kv_bytes_per_token(loaded.kv_dtype);
   ONDOL_TRY(report.limits, limits_beside(options));

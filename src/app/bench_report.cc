@@ -23,11 +23,14 @@ boost::json::object spread_json(const Spread& s) {
 }
 
 boost::json::object row_json(const BenchRow& row, const device::Limits& limits) {
+  boost::json::array samples;  // tokens/s of each repeat
+  for (const double seconds : row.seconds) samples.push_back(row.all_tokens() / seconds);
   return {{"test", row.test},
           {"n_tokens", row.n_tokens},
           {"depth", row.depth},
           {"sequences", row.n_sequences},
           {"tokens_per_s", spread_json(row.tokens_per_s())},
+          {"samples", std::move(samples)},
           {"matmul_ops", row.work.matmul_ops},
           {"attention_ops", row.work.attention_ops},
           {"weight_bytes", row.work.weight_bytes},
@@ -102,6 +105,7 @@ boost::json::object report_json(const BenchReport& report) {
           {"repeat", report.n_repeats},
           {"load_ms", report.load_ms},
           {"peak_rss_bytes", report.peak_rss_bytes},
+          {"weight_bytes", report.weight_bytes},
           {"weight_bytes_per_token", report.weight_bytes_per_token},
           {"kv_bytes_per_token", report.kv_bytes_per_token},
           {"rows", std::move(rows)},
@@ -133,7 +137,8 @@ Result<void> append_csv(const BenchReport& report, const std::filesystem::path& 
   const bool is_new = std::filesystem::file_size(path, ignored) == 0 || ignored;
   std::ofstream out(path, std::ios::app);
   if (is_new) {
-    out << "time,version,machine,isa,threads,model,kv_dtype,test,n_tokens,depth,sequences,repeat,"
+    out << "time,engine,machine,isa,threads,model,kv_dtype,setting,test,n_tokens,depth,sequences,"
+           "repeat,"
            "min,median,max,gop_per_s,gb_per_s,share_int8,share_read,limit_int8_gop_per_s,"
            "limit_read_gb_per_s,load_ms,peak_rss_bytes\n";
   }
@@ -148,7 +153,7 @@ Result<void> append_csv(const BenchReport& report, const std::filesystem::path& 
   for (const BenchRow& row : report.rows) {
     const Spread s = row.tokens_per_s();
     out << fmt::format(
-        "{},{},{},{},{},{},{},{},{},{},{},{},{:.2f},{:.2f},{:.2f},{:.2f},{:.3f},"
+        "{},ondol {},{},{},{},{},{},,{},{},{},{},{},{:.2f},{:.2f},{:.2f},{:.2f},{:.3f},"
         "{:.4f},{:.4f},{:.1f},{:.2f},{:.0f},{}\n",
         time, kVersion, report.machine.id(), report.machine.isa, l.n_threads, model,
         report.kv_dtype, row.test, row.n_tokens, row.depth, row.n_sequences, report.n_repeats,

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "app/bench.h"
+#include "app/bench_kernels.h"
 #include "app/commands.h"
 #include "app/console.h"
 #include "base/thread_pool.h"
@@ -14,6 +15,7 @@ constexpr const char* kExamples = R"(  ondol bench -m smollm2
   ondol bench -m smollm2 --depth 0,4096 --generate 64
   ondol bench -m smollm2 --sequences 16
   ondol bench --limits
+  ondol bench kernels llama-3.2-1b q4_0 --threads 2
 
 Prefill is --prompt tokens, decode --generate tokens one by one, both after --depth
 tokens of context, in each of --sequences sequences; tokens/s are of all sequences
@@ -90,7 +92,14 @@ void add_bench(Commands& commands) {
   command.add_option("--csv", arguments->csv, "Append a line for each row to this file");
   command.add_flag("--limits", *limits, "Measure this machine instead of a model");
   commands.add_json_flag(command, arguments->json, "Print one JSON object");
-  commands.on_run(command, [arguments, limits] {
+
+  CLI::App* kernels = command.add_subcommand("kernels", "Measure each kernel by shape instead");
+  auto only = std::make_shared<std::vector<std::string>>();
+  kernels->add_option("only", *only, "Words of names: kernels that have all of them are measured");
+  kernels->fallthrough();
+  kernels->footer("\nExamples:\n  ondol bench kernels\n  ondol bench kernels smollm2 'rows 512'");
+  commands.on_run(command, [arguments, limits, kernels, only] {
+    if (kernels->parsed()) return bench_kernels({arguments->model, *only, arguments->json});
     return *limits ? run_limits(*arguments) : run_bench(*arguments);
   });
 }

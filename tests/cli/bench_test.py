@@ -85,6 +85,22 @@ class Bench(cli.CliTest):
         self.assertEqual(scalar["machine"]["isa"], "scalar")
         self.assertRegex(self.ok("bench", "--limits"), r"2 threads|1 thread")
 
+    def test_kernels(self):
+        out = self.ok_json("bench", "kernels", "smollm2-135m", "rows 1", "q4_0", "gate+up", "--threads", 1)
+        self.assertEqual([k["name"] for k in out["kernels"]], ["smollm2-135m matmul q4_0 gate+up 3072x576 rows 1"])
+        kernel = out["kernels"][0]
+        self.assertEqual(kernel["ops"], 2 * 3072 * 576)
+        self.assertTrue(0.9 < kernel["bytes"] / (3072 * 576 / 32 * 18) < 1.3, kernel)
+        self.assertGreater(kernel["seconds"], 0)
+        self.assertAlmostEqual(kernel["share_of_int8_peak"],
+                               kernel["ops"] / kernel["seconds"] / out["limits"]["int8_ops_per_s"], places=6)
+        out = self.ok_json("bench", "kernels", "smollm2-135m", "attention", "f16", "past 4096", "rows 1")
+        self.assertEqual([(k["bytes"], k["ops"]) for k in out["kernels"]],
+                         [(4097 * 2 * 3 * 64 * 2, 4097 * 4 * 9 * 64)])
+        text = self.ok("bench", "kernels", "smollm2-135m", "rms_norm")
+        self.assertEqual(len([line for line in text.splitlines() if "rms_norm 576" in line]), 2)
+        self.refused(USAGE, "bench", "kernels", "no-such-kernel", says="no kernel")
+
     def test_bad_usage(self):
         self.refused(USAGE, "bench", says="-m MODEL")
         self.refused(USAGE, "bench", "-m", SMOLLM2, "--prompt", 0, "--generate", 0)
