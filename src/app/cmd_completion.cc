@@ -39,6 +39,7 @@ std::string words(const std::vector<std::string>& list) {
 
 std::string command_words(const std::vector<Entry>& all) {
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const Entry& entry : all) names.push_back(entry.name);
   return words(names);
 }
