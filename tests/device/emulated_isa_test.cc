@@ -134,6 +134,11 @@ class EmulatedIsa : public testing::TestWithParam<std::tuple<Emulated, DType>> {
                  const Activations& x, std::int64_t first, std::int64_t n_rows, int tile_rows) {
     const Rows rows(x, first, n_rows, tile_rows);
     Floats out(static_cast<std::size_t>(rows.view.n_row_tiles() * tile_rows * kPanelRows));
+    if (tile_rows == 1) {
+      kernels.row_products[static_cast<std::size_t>(dtype())](panel.data(), panel.size(), 1,
+                                                              rows.view, out.data());
+      return out;
+    }
     kernels.products[static_cast<std::size_t>(dtype())](panel.data(), rows.view, 0, n_rows,
                                                         out.data());
     out.resize(static_cast<std::size_t>(n_rows * kPanelRows));

@@ -93,8 +93,13 @@ class CpuDevice final : public Device {
   void for_elements(std::int64_t n, std::int64_t cost, const Fn& fn);
 
   QuantizedRows quantize(const Tensor& x);
-  void matmul_packed(const QuantizedRows& x, const CpuWeight& weight, std::int64_t panel,
-                     float* out, int thread);
+  // Products of panels of one target: of its float rows, or of quantized ones.
+  void matmul_panels(const QuantizedRows& quantized, const float* rows, const MatmulTarget& target,
+                     std::int64_t first, std::int64_t n_panels, int thread);
+  void row_packed(const QuantizedRows& x, const CpuWeight& weight, std::int64_t first,
+                  std::int64_t n_panels, float* out);
+  void rows_packed(const QuantizedRows& x, const CpuWeight& weight, std::int64_t panel, float* out,
+                   int thread);
   void plan_attention(const AttentionJob& job, std::span<const AttentionSequence> sequences);
   void run_attention(const AttentionJob& job, const AttentionTask& task, int thread);
   void merge_attention(const AttentionJob& job, const AttentionTask& first);

@@ -48,8 +48,20 @@ QuantizedRows CpuDevice::quantize(const Tensor& x) {
   return rows;
 }
 
-void CpuDevice::matmul_packed(const QuantizedRows& x, const CpuWeight& weight, std::int64_t panel,
-                              float* out, int thread) {
+void CpuDevice::row_packed(const QuantizedRows& x, const CpuWeight& weight, std::int64_t first,
+                           std::int64_t n_panels, float* out) {
+  const auto product = isa_.int8->row_products[static_cast<std::size_t>(weight.dtype())];
+  const std::int64_t n_whole = std::min(n_panels, weight.n_rows() / kPanelRows - first);
+  float* const to = out + first * kPanelRows;
+  product(weight.panel(first), weight.panel_bytes(), n_whole, x, to);
+  if (n_whole == n_panels) return;
+  float last[kPanelRows];  // wider than the output
+  product(weight.panel(first + n_whole), weight.panel_bytes(), 1, x, last);
+  std::copy_n(last, weight.n_rows() % kPanelRows, to + n_whole * kPanelRows);
+}
+
+void CpuDevice::rows_packed(const QuantizedRows& x, const CpuWeight& weight, std::int64_t panel,
+                            float* out, int thread) {
   const auto product = isa_.int8->products[static_cast<std::size_t>(weight.dtype())];
   const std::int64_t n_out = weight.n_rows();
   const std::int64_t first = panel * kPanelRows;
@@ -62,6 +74,27 @@ void CpuDevice::matmul_packed(const QuantizedRows& x, const CpuWeight& weight, s
     product(weight.panel(panel), x, row, n, piece);
     for (std::int64_t i = 0; i < n; ++i) {
       std::copy_n(piece + i * kPanelRows, width, out + (row + i) * n_out + first);
+    }
+  }
+}
+
+void CpuDevice::matmul_panels(const QuantizedRows& quantized, const float* rows,
+                              const MatmulTarget& target, std::int64_t first, std::int64_t n_panels,
+                              int thread) {
+  const auto& weight = static_cast<const CpuWeight&>(*target.weight);
+  float* const out = floats(target.out);
+  if (weight.is_packed() && quantized.n_rows == 1) {
+    row_packed(quantized, weight, first, n_panels, out);
+    return;
+  }
+  for (std::int64_t panel = first; panel < first + n_panels; ++panel) {
+    if (weight.is_packed()) {
+      rows_packed(quantized, weight, panel, out, thread);
+    } else {
+      const std::int64_t row = panel * kPanelRows;
+      float_.matmul(weight.dtype(), weight.row(row),
+                    std::min<std::int64_t>(kPanelRows, weight.n_rows() - row), weight.n_cols(),
+                    rows, target.out.n_rows, out + row, weight.n_rows());
     }
   }
 }
@@ -80,30 +113,23 @@ void CpuDevice::matmul(Tensor x, std::span<const MatmulTarget> targets) {
   if (x.n_rows == 0 || n_panels == 0) return;
   const QuantizedRows quantized = any_packed ? quantize(x) : QuantizedRows{};
   const float* const rows = floats(x);
+  // One row reads kStreams panels at a time; pieces are as many times that as make the loop's own
+  // work small, yet enough of them that no thread waits long for another.
   const std::int64_t panel_cost = x.n_cols * kPanelRows * x.n_rows / 8;
-  const std::int64_t grain =
-      std::clamp<std::int64_t>(kPieceCost * 2 / std::max<std::int64_t>(1, panel_cost), 1, n_panels);
-  threads_.parallel_for(n_panels, grain, [&](std::int64_t begin, std::int64_t end, int thread) {
-    std::size_t t = 0;
-    std::int64_t base = 0;  // index of target t's first panel
-    for (std::int64_t p = begin; p < end; ++p) {
-      const CpuWeight* weight = static_cast<const CpuWeight*>(targets[t].weight);
-      while (p - base >= weight->n_panels()) {
-        base += weight->n_panels();
-        weight = static_cast<const CpuWeight*>(targets[++t].weight);
-      }
-      float* const out = floats(targets[t].out);
-      const std::int64_t panel = p - base;
-      if (weight->is_packed()) {
-        matmul_packed(quantized, *weight, panel, out, thread);
-      } else {
-        const std::int64_t first = panel * kPanelRows;
-        const std::int64_t n = std::min<std::int64_t>(kPanelRows, weight->n_rows() - first);
-        float_.matmul(weight->dtype(), weight->row(first), n, x.n_cols, rows, x.n_rows, out + first,
-                      weight->n_rows());
-      }
-    }
-  });
+  std::int64_t grain =
+      std::max<std::int64_t>(1, kPieceCost * 2 / std::max<std::int64_t>(1, panel_cost));
+  if (x.n_rows == 1) grain = (grain + kStreams - 1) / kStreams * kStreams;
+  threads_.parallel_for(
+      n_panels, std::min(grain, n_panels), [&](std::int64_t begin, std::int64_t end, int thread) {
+        std::int64_t base = 0;  // index of the target's first panel
+        for (const MatmulTarget& target : targets) {
+          const std::int64_t n = static_cast<const CpuWeight&>(*target.weight).n_panels();
+          const std::int64_t first = std::max(begin - base, std::int64_t{0});
+          const std::int64_t last = std::min(end - base, n);
+          if (first < last) matmul_panels(quantized, rows, target, first, last - first, thread);
+          base += n;
+        }
+      });
 }
 
 }  // namespace ondol::device::cpu

@@ -46,6 +46,7 @@ class CpuWeight final : public Weight {
   }
   std::size_t panel_bytes() const { return panel_bytes_; }
   std::int64_t n_panels() const;
+  std::size_t panel_bytes() const { return panel_bytes_; }
 
   /// A row's bytes as in the file. REQUIRES: !is_packed().
   const std::byte* row(std::int64_t index) const {

@@ -18,15 +18,24 @@
 
 namespace ondol::device::cpu {
 
+/// Panels that a product with one row reads at the same time.
+constexpr std::int64_t kStreams = 4;
+
 struct Int8Kernels {
   /// out[i][0 .. 31] = panel times row first_row + i, for i < n_rows; what fills up the last row
-  /// tile is written too. REQUIRES: x.tile_rows is 1, 2 or this ISA's tile_rows and divides
+  /// tile is written too. REQUIRES: x.tile_rows is 2 or this ISA's tile_rows and divides
   /// first_row; out has room for n_rows rounded up to it.
   using Product = void (*)(const std::uint8_t* panel, const QuantizedRows& x,
                            std::int64_t first_row, std::int64_t n_rows, float* out) noexcept;
+  /// out[32 * p ..] = panel p times the only row of x, for panels that lie panel_bytes apart.
+  /// REQUIRES: x.n_rows == 1, x.tile_rows == 1.
+  using RowProduct = void (*)(const std::uint8_t* panels, std::size_t panel_bytes,
+                              std::int64_t n_panels, const QuantizedRows& x, float* out) noexcept;
 
-  int tile_rows = 1;                                          // best for many rows
-  Product products[static_cast<std::size_t>(DType::kCount)];  // null for f32, f16, bf16
+  int tile_rows = 1;  // best for many rows
+  // Null for f32, f16, bf16.
+  Product products[static_cast<std::size_t>(DType::kCount)];
+  RowProduct row_products[static_cast<std::size_t>(DType::kCount)];
 };
 
 const Int8Kernels& int8_kernels_scalar();

@@ -71,22 +71,18 @@ struct PackedSource {
   static constexpr std::size_t kBlockBytes = kFormat.block_bytes();
   static constexpr std::size_t kSuperBytes = kFormat.super_bytes();
 
-  const std::uint8_t* super;
   const std::uint8_t* block;
 
-  explicit PackedSource(const std::uint8_t* panel, std::int64_t block_index = 0)
-      : super(panel + static_cast<std::size_t>(block_index / kSuperBlocks) * kSuperBytes),
-        block(super + kHeaderBytes +
-              static_cast<std::size_t>(block_index % kSuperBlocks) * kBlockBytes),
-        left_(kSuperBlocks - static_cast<int>(block_index % kSuperBlocks)) {}
+  ONDOL_INLINE explicit PackedSource(const std::uint8_t* panel, std::int64_t block_index = 0) {
+    begin_super(panel + static_cast<std::size_t>(block_index / kSuperBlocks) * kSuperBytes);
+    block += static_cast<std::size_t>(block_index % kSuperBlocks) * kBlockBytes;
+    left_ -= static_cast<int>(block_index % kSuperBlocks);
+  }
 
-  ONDOL_INLINE void next() {
+  /// is_last: nothing lies behind this block.
+  ONDOL_INLINE void next(bool is_last) {
     block += kBlockBytes;
-    if (kSuperBlocks == 1 || --left_ == 0) {
-      super = block;
-      block += kHeaderBytes;
-      left_ = kSuperBlocks;
-    }
+    if ((kSuperBlocks == 1 || --left_ == 0) && !is_last) begin_super(block);
   }
 
   template <int kBits, int kShiftTo>
@@ -117,10 +113,26 @@ struct PackedSource {
     }
   }
 
+  /// Codes of six bits: three quads lie in the lower bits of a slice each, the
+  /// fourth in their upper bits.
+  ONDOL_INLINE static typename Isa::Bytes sixes(const std::uint8_t* base, int quad, int group) {
+    const std::uint8_t* const slices = base + static_cast<std::size_t>(quad / 4 * 3) * kQuadBytes +
+                                       static_cast<std::size_t>(group) * Isa::kLanes * 4;
+    if (quad % 4 < 3) {
+      return Isa::template field<0, 0x3F>(
+          Isa::load(slices + static_cast<std::size_t>(quad % 4) * kQuadBytes));
+    }
+    return Isa::either(Isa::either(Isa::template field<6, 0x03>(Isa::load(slices)),
+                                   Isa::template field<4, 0x0C>(Isa::load(slices + kQuadBytes))),
+                       Isa::template field<2, 0x30>(Isa::load(slices + 2 * kQuadBytes)));
+  }
+
   ONDOL_INLINE typename Isa::Bytes codes(int quad, int group) const {
     const std::uint8_t* base = block + kCodesAt;
     typename Isa::Bytes result;
-    if constexpr (kFormat.base_bits == 8) {
+    if constexpr (kFormat.base_bits == 6) {
+      result = sixes(base, quad, group);
+    } else if constexpr (kFormat.base_bits == 8) {
       result = Isa::load(base + static_cast<std::size_t>(quad) * kQuadBytes +
                          static_cast<std::size_t>(group) * Isa::kLanes * 4);
     } else {
@@ -141,24 +153,19 @@ struct PackedSource {
   }
 
   ONDOL_INLINE typename Isa::Floats scale(int sub, int group) const {
-    const int row = group * Isa::kLanes;
-    if constexpr (kFormat.scale == ScaleKind::kE8M0) {
-      return Isa::e8m0(super + row);
-    } else {
-      const typename Isa::Floats d = Isa::f16(super + static_cast<std::size_t>(row) * 2);
-      const std::uint8_t* at = block + static_cast<std::size_t>(sub) * kPanelRows + row;
-      if constexpr (kFormat.scale == ScaleKind::kF16TimesU8) return Isa::mul(d, Isa::u8(at));
-      if constexpr (kFormat.scale == ScaleKind::kF16TimesI8) return Isa::mul(d, Isa::i8(at));
-      return d;
-    }
+    const typename Isa::Floats d = super_scale(group);
+    const std::uint8_t* at =
+        block + static_cast<std::size_t>(sub) * kPanelRows + group * Isa::kLanes;
+    if constexpr (kFormat.scale == ScaleKind::kF16TimesU8) return Isa::mul(d, Isa::u8(at));
+    if constexpr (kFormat.scale == ScaleKind::kF16TimesI8) return Isa::mul(d, Isa::i8(at));
+    return d;
   }
 
   ONDOL_INLINE typename Isa::Floats min(int sub, int group) const {
-    const int row = group * Isa::kLanes;
-    typename Isa::Floats m = Isa::f16(super + kScaleBytes + static_cast<std::size_t>(row) * 2);
+    typename Isa::Floats m = super_min(group);
     if constexpr (kFormat.min == MinKind::kF16TimesU8) {
-      m = Isa::mul(
-          m, Isa::u8(block + kSubScaleBytes + static_cast<std::size_t>(sub) * kPanelRows + row));
+      m = Isa::mul(m, Isa::u8(block + kSubScaleBytes + static_cast<std::size_t>(sub) * kPanelRows +
+                              group * Isa::kLanes));
     }
     if constexpr (kFormat.bias != 0) {  // the dot subtracts it, so the min gives it back
       m = Isa::fma(Isa::set(static_cast<float>(kFormat.bias)), scale(sub, group), m);
@@ -167,7 +174,41 @@ struct PackedSource {
   }
 
  private:
+  ONDOL_INLINE void begin_super(const std::uint8_t* at) {
+    super_ = at;
+    block = at + kHeaderBytes;
+    left_ = kSuperBlocks;
+    if constexpr (kSuperBlocks > 1) {
+      for (int g = 0; g < kPanelRows / Isa::kLanes; ++g) {
+        Isa::store_floats(scales_ + g * Isa::kLanes, stored_scale(g));
+        if constexpr (kFormat.min != MinKind::kNone) {
+          Isa::store_floats(mins_ + g * Isa::kLanes, stored_min(g));
+        }
+      }
+    }
+  }
+  ONDOL_INLINE typename Isa::Floats stored_scale(int group) const {
+    const int row = group * Isa::kLanes;
+    if constexpr (kFormat.scale == ScaleKind::kE8M0) return Isa::e8m0(super_ + row);
+    return Isa::f16(super_ + static_cast<std::size_t>(row) * 2);
+  }
+  ONDOL_INLINE typename Isa::Floats stored_min(int group) const {
+    return Isa::f16(super_ + kScaleBytes + static_cast<std::size_t>(group) * Isa::kLanes * 2);
+  }
+  ONDOL_INLINE typename Isa::Floats super_scale(int group) const {
+    if constexpr (kSuperBlocks == 1) return stored_scale(group);
+    return Isa::load_floats(scales_ + group * Isa::kLanes);
+  }
+  ONDOL_INLINE typename Isa::Floats super_min(int group) const {
+    if constexpr (kSuperBlocks == 1) return stored_min(group);
+    return Isa::load_floats(mins_ + group * Isa::kLanes);
+  }
+
+  const std::uint8_t* super_;
   int left_;
+  // What the blocks of a super-block share, as floats: converted once.
+  float scales_[kSuperBlocks > 1 ? kPanelRows : 1];
+  float mins_[kSuperBlocks > 1 && kFormat.min != MinKind::kNone ? kPanelRows : 1];
 };
 
 /// Codes and scales of up to kChunkBlocks blocks of a panel, expanded.
@@ -183,7 +224,7 @@ struct ExpandedSource {
   const Expanded<kSubs>* chunk;
   int index = 0;
 
-  ONDOL_INLINE void next() { ++index; }
+  ONDOL_INLINE void next(bool /*is_last*/) { ++index; }
   ONDOL_INLINE typename Isa::Bytes codes(int quad, int group) const {
     return Isa::load(&chunk->codes[index][quad][group * Isa::kLanes * 4]);
   }
@@ -201,7 +242,7 @@ void expand(const std::uint8_t* panel, std::int64_t first_block, int n_blocks,
   constexpr PackedFormat kFormat = packed_format(kDType);
   constexpr int kGroups = kPanelRows / Isa::kLanes;
   PackedSource<Isa, kDType> source(panel, first_block);
-  for (int b = 0; b < n_blocks; ++b, source.next()) {
+  for (int b = 0; b < n_blocks; ++b, source.next(b == n_blocks)) {
     Isa::prefetch(source.block + kChunkBlocks * source.kBlockBytes, source.kBlockBytes);
     for (int g = 0; g < kGroups; ++g) {
 #pragma GCC unroll 8
@@ -226,17 +267,75 @@ ONDOL_INLINE typename Isa::Floats half_sum(const std::uint8_t* halves) {
   return Isa::set(static_cast<float>(pair[0] + pair[1]));
 }
 
-/// The tile: kRows rows of x times kGroups registers of outputs over n_blocks blocks.
-/// x: records; out[m][32]: read first unless kFresh.
-template <class Isa, DType kDType, int kRows, int kGroups, bool kFresh, class Source>
-ONDOL_INLINE void tile(Source source, int first_group, const std::uint8_t* x, int n_blocks,
-                       float* out) {
+/// One block: acc[m][g] of kRows rows of x and kGroups registers of outputs. x: a record.
+template <class Isa, DType kDType, int kRows, int kGroups, class Source>
+ONDOL_INLINE void add_block(const Source& source, int first_group, const std::uint8_t* x,
+                            typename Isa::Floats (&acc)[kRows][kGroups]) {
   constexpr PackedFormat kFormat = packed_format(kDType);
   constexpr int kSubs = kFormat.n_subs();
   constexpr int kSubQuads = kQuads / kSubs;
   constexpr int kCodeBias = kBias<Isa, kDType>;
   using Partial = typename Isa::template Partial<CodeOf<Isa, kDType>>;
+#pragma GCC unroll 2
+  for (int s = 0; s < kSubs; ++s) {
+    Partial dots[kRows][kGroups];
+#pragma GCC unroll 8
+    for (int i = 0; i < kSubQuads; ++i) {
+      const int quad = s * kSubQuads + i;
+      typename Isa::Bytes w[kGroups];
+#pragma GCC unroll 8
+      for (int g = 0; g < kGroups; ++g) w[g] = source.codes(quad, first_group + g);
+#pragma GCC unroll 8
+      for (int m = 0; m < kRows; ++m) {
+        const typename Isa::Bytes a = Isa::quad(x + (quad * kRows + m) * 4);
+        if (i == 0 && kCodeBias != 0) {
+          const std::uint8_t* const halves = x + kHalvesAt * kRows + m * 4;
+          const auto centre = kSubs == 2
+                                  ? Isa::template centre<kCodeBias>(halves + s * kRows * 4)
+                                  : Isa::template centre<kCodeBias>(halves, halves + kRows * 4);
+#pragma GCC unroll 8
+          for (int g = 0; g < kGroups; ++g) dots[m][g].start_at(centre, w[g], a);
+        } else {
+#pragma GCC unroll 8
+          for (int g = 0; g < kGroups; ++g) {
+            if (i == 0) {
+              dots[m][g].start(w[g], a);
+            } else {
+              dots[m][g].add(w[g], a);
+            }
+          }
+        }
+      }
+    }
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroups; ++g) {
+      const typename Isa::Floats w_scale = source.scale(s, first_group + g);
+#pragma GCC unroll 8
+      for (int m = 0; m < kRows; ++m) {
+        const typename Isa::Floats x_scale = Isa::each(x + kScaleAt * kRows + m * 4);
+        acc[m][g] =
+            Isa::fma(Isa::to_float(dots[m][g].total()), Isa::mul(w_scale, x_scale), acc[m][g]);
+      }
+      if constexpr (kFormat.min != MinKind::kNone) {
+        const typename Isa::Floats w_min = source.min(s, first_group + g);
+#pragma GCC unroll 8
+        for (int m = 0; m < kRows; ++m) {
+          const typename Isa::Floats x_sum =
+              kSubs == 1 ? Isa::each(x + kSumAt * kRows + m * 4)
+                         : Isa::mul(Isa::each(x + kScaleAt * kRows + m * 4),
+                                    half_sum<Isa>(x + kHalvesAt * kRows + (s * kRows + m) * 4));
+          acc[m][g] = Isa::fma(w_min, x_sum, acc[m][g]);
+        }
+      }
+    }
+  }
+}
 
+/// The tile: kRows rows of x times kGroups registers of outputs over n_blocks blocks.
+/// x: records; out[m][32]: read first unless kFresh.
+template <class Isa, DType kDType, int kRows, int kGroups, bool kFresh, class Source>
+ONDOL_INLINE void tile(Source source, int first_group, const std::uint8_t* x, int n_blocks,
+                       float* out) {
   typename Isa::Floats acc[kRows][kGroups];
 #pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m) {
@@ -246,60 +345,9 @@ ONDOL_INLINE void tile(Source source, int first_group, const std::uint8_t* x, in
                          : Isa::load_floats(out + m * kPanelRows + (first_group + g) * Isa::kLanes);
     }
   }
-  for (int b = 0; b < n_blocks; ++b, source.next(), x += kRecordBytes * kRows) {
-#pragma GCC unroll 2
-    for (int s = 0; s < kSubs; ++s) {
-      Partial dots[kRows][kGroups];
-#pragma GCC unroll 8
-      for (int i = 0; i < kSubQuads; ++i) {
-        const int quad = s * kSubQuads + i;
-        typename Isa::Bytes w[kGroups];
-#pragma GCC unroll 8
-        for (int g = 0; g < kGroups; ++g) w[g] = source.codes(quad, first_group + g);
-#pragma GCC unroll 8
-        for (int m = 0; m < kRows; ++m) {
-          const typename Isa::Bytes a = Isa::quad(x + (quad * kRows + m) * 4);
-          if (i == 0 && kCodeBias != 0) {
-            const std::uint8_t* const halves = x + kHalvesAt * kRows + m * 4;
-            const auto centre = kSubs == 2
-                                    ? Isa::template centre<kCodeBias>(halves + s * kRows * 4)
-                                    : Isa::template centre<kCodeBias>(halves, halves + kRows * 4);
-#pragma GCC unroll 8
-            for (int g = 0; g < kGroups; ++g) dots[m][g].start_at(centre, w[g], a);
-          } else {
-#pragma GCC unroll 8
-            for (int g = 0; g < kGroups; ++g) {
-              if (i == 0) {
-                dots[m][g].start(w[g], a);
-              } else {
-                dots[m][g].add(w[g], a);
-              }
-            }
-          }
-        }
-      }
-#pragma GCC unroll 8
-      for (int g = 0; g < kGroups; ++g) {
-        const typename Isa::Floats w_scale = source.scale(s, first_group + g);
-#pragma GCC unroll 8
-        for (int m = 0; m < kRows; ++m) {
-          const typename Isa::Floats x_scale = Isa::each(x + kScaleAt * kRows + m * 4);
-          acc[m][g] =
-              Isa::fma(Isa::to_float(dots[m][g].total()), Isa::mul(w_scale, x_scale), acc[m][g]);
-        }
-        if constexpr (kFormat.min != MinKind::kNone) {
-          const typename Isa::Floats w_min = source.min(s, first_group + g);
-#pragma GCC unroll 8
-          for (int m = 0; m < kRows; ++m) {
-            const typename Isa::Floats x_sum =
-                kSubs == 1 ? Isa::each(x + kSumAt * kRows + m * 4)
-                           : Isa::mul(Isa::each(x + kScaleAt * kRows + m * 4),
-                                      half_sum<Isa>(x + kHalvesAt * kRows + (s * kRows + m) * 4));
-            acc[m][g] = Isa::fma(w_min, x_sum, acc[m][g]);
-          }
-        }
-      }
-    }
+  for (int b = 0; b < n_blocks; ++b, x += kRecordBytes * kRows) {
+    add_block<Isa, kDType, kRows, kGroups>(source, first_group, x, acc);
+    source.next(b + 1 == n_blocks);
   }
 #pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m) {
@@ -321,19 +369,57 @@ void add_fine_blocks(const std::uint8_t* panel, const FineBlocks& fine, std::int
   }
 }
 
-/// One row: codes go from memory to registers once, nothing is expanded ahead.
-template <class Isa, DType kDType>
-void gemv(const std::uint8_t* panel, const QuantizedRows& x, float* out) noexcept {
-  struct Prefetching : PackedSource<Isa, kDType> {
-    using PackedSource<Isa, kDType>::PackedSource;
-    ONDOL_INLINE void next() {
-      PackedSource<Isa, kDType>::next();
-      // Far enough ahead for memory, into the next panel too.
-      Isa::prefetch(this->block + 2304, this->kBlockBytes);
+/// Panels by their number.
+template <int... kIndices>
+struct Panels {};
+
+/// One row: codes go from memory to registers once. kPanels panels take turns, a block
+/// each: one stream of reads leaves the memory idle that several keep busy, and
+/// what the processor fetches ahead by itself is then enough.
+template <class Isa, DType kDType, int... kIndices>
+void gemv(Panels<kIndices...> /*which*/, const std::uint8_t* panels, std::size_t panel_bytes,
+          const QuantizedRows& x, float* out) noexcept {
+  constexpr int kPanels = sizeof...(kIndices);
+  constexpr int kGroups = kPanelRows / Isa::kLanes;
+  using Source = PackedSource<Isa, kDType>;
+  struct Stream {
+    Source source;
+    typename Isa::Floats acc[1][kGroups];
+
+    ONDOL_INLINE explicit Stream(const std::uint8_t* panel) : source(panel) {
+      for (int g = 0; g < kGroups; ++g) acc[0][g] = Isa::set(0.0F);
     }
   };
-  tile<Isa, kDType, 1, kPanelRows / Isa::kLanes, true>(Prefetching(panel), 0, x.bytes,
-                                                       static_cast<int>(x.n_blocks()), out);
+  const auto panel = [=](int p) { return panels + static_cast<std::size_t>(p) * panel_bytes; };
+  Stream streams[kPanels] = {Stream(panel(kIndices))...};
+  const std::uint8_t* record = x.bytes;
+  const std::int64_t n_blocks = x.n_blocks();
+  for (std::int64_t b = 0; b < n_blocks; ++b, record += kRecordBytes) {
+#pragma GCC unroll 8
+    for (int p = 0; p < kPanels; ++p) {
+      add_block<Isa, kDType, 1, kGroups>(streams[p].source, 0, record, streams[p].acc);
+      streams[p].source.next(b + 1 == n_blocks);
+    }
+  }
+  for (int p = 0; p < kPanels; ++p) {
+    float* const to = out + p * kPanelRows;
+    for (int g = 0; g < kGroups; ++g) Isa::store_floats(to + g * Isa::kLanes, streams[p].acc[0][g]);
+    add_fine_blocks<Isa, kDType>(panel(p), x.fine, 0, to);
+  }
+}
+
+template <class Isa, DType kDType>
+void row_product(const std::uint8_t* panels, std::size_t panel_bytes, std::int64_t n_panels,
+                 const QuantizedRows& x, float* out) noexcept {
+  std::int64_t p = 0;
+  const auto at = [&](std::int64_t panel) {
+    return panels + static_cast<std::size_t>(panel) * panel_bytes;
+  };
+  for (; p + kStreams <= n_panels; p += kStreams) {
+    gemv<Isa, kDType>(Panels<0, 1, 2, 3>(), at(p), panel_bytes, x, out + p * kPanelRows);
+  }
+  for (; p < n_panels; ++p)
+    gemv<Isa, kDType>(Panels<0>(), at(p), panel_bytes, x, out + p * kPanelRows);
 }
 
 /// Many rows: each chunk of the panel is expanded once and used for all of them.
@@ -369,10 +455,8 @@ void product(const std::uint8_t* panel, const QuantizedRows& x, std::int64_t fir
   const std::int64_t end_tile = (first_row + n_rows + x.tile_rows - 1) / x.tile_rows;
   if (x.tile_rows == Isa::kTileRows) {
     gemm<Isa, kDType, Isa::kTileRows>(panel, x, first_tile, end_tile, out);
-  } else if (x.tile_rows == 2) {
-    gemm<Isa, kDType, 2>(panel, x, first_tile, end_tile, out);
   } else {
-    gemv<Isa, kDType>(panel, x, out);
+    gemm<Isa, kDType, 2>(panel, x, first_tile, end_tile, out);
   }
   for (std::int64_t i = 0; i < n_rows; ++i) {
     add_fine_blocks<Isa, kDType>(panel, x.fine, first_row + i, out + i * kPanelRows);
@@ -384,6 +468,7 @@ constexpr Int8Kernels make_kernels_for() {
   Int8Kernels kernels{};
   kernels.tile_rows = Isa::kTileRows;
   ((kernels.products[static_cast<std::size_t>(kDTypes)] = &product<Isa, kDTypes>), ...);
+  ((kernels.row_products[static_cast<std::size_t>(kDTypes)] = &row_product<Isa, kDTypes>), ...);
   return kernels;
 }
 

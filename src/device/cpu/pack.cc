@@ -208,6 +208,17 @@ void pack_plane(const std::uint32_t* words, int row, std::uint8_t* plane) {
   }
 }
 
+/// Codes of six bits: three quads in the lower bits of a slice each, the fourth two
+/// bits at a time in the upper.
+void pack_sixes(const std::uint32_t* words, int row, std::uint8_t* base) {
+  for (int slice = 0; slice < 6; ++slice) {
+    const std::uint32_t* const set = words + slice / 3 * 4;
+    const std::uint32_t part = set[3] >> static_cast<unsigned>(slice % 3 * 2);
+    const std::uint32_t word = set[slice % 3] | (part & 0x03030303U) << 6U;
+    std::memcpy(base + static_cast<std::size_t>(slice) * kQuadBytes + row * 4, &word, 4);
+  }
+}
+
 template <DType kDType>
 void pack_super(const SuperBlock& from, int row, std::uint8_t* super) {
   constexpr PackedFormat kFormat = packed_format(kDType);
@@ -237,6 +248,8 @@ void pack_super(const SuperBlock& from, int row, std::uint8_t* super) {
       for (int q = 0; q < kQuads; ++q) {
         std::memcpy(at + static_cast<std::size_t>(q) * kQuadBytes + row * 4, &words[q], 4);
       }
+    } else if constexpr (kFormat.base_bits == 6) {
+      pack_sixes(words, row, at);
     } else {
       pack_plane<kFormat.base_bits, 0>(words, row, at);
     }
@@ -309,9 +322,19 @@ unsigned plane_bits(const std::uint8_t* plane, int bits, int quad, int row, int 
          ((1U << static_cast<unsigned>(bits)) - 1U);
 }
 
+unsigned six_bits(const std::uint8_t* base, int quad, int row, int k) {
+  const auto slice = [&](int i) -> unsigned {
+    return base[static_cast<std::size_t>(quad / 4 * 3 + i) * kQuadBytes +
+                static_cast<std::size_t>(row * 4 + k)];
+  };
+  if (quad % 4 < 3) return slice(quad % 4) & 63U;
+  return slice(0) >> 6U | slice(1) >> 6U << 2U | slice(2) >> 6U << 4U;
+}
+
 int code_at(DType dtype, const PackedFormat& format, const std::uint8_t* base, int quad, int row,
             int k) {
-  unsigned code = plane_bits(base, format.base_bits, quad, row, k);
+  unsigned code = format.base_bits == 6 ? six_bits(base, quad, row, k)
+                                        : plane_bits(base, format.base_bits, quad, row, k);
   if (format.high_bits != 0) {
     code |= plane_bits(base + format.base_bytes(), format.high_bits, quad, row, k)
             << static_cast<unsigned>(format.base_bits);

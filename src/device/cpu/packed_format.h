@@ -15,7 +15,9 @@
 //   base, high  := planes of bits: byte [i][row][k] holds, lowest bits first, the
 //                  quads i, i + stride, i + 2 * stride, .. of that row, where quad
 //                  q is columns 4q .. 4q+3 and stride = n_bits (a byte holds
-//                  8 / n_bits of the block's 8 quads)
+//                  8 / n_bits of the block's 8 quads). A base of 6 bits is 2 x 3
+//                  slices: slice [s][j] has quad 4s + j in its lower bits and bits
+//                  2j .. 2j+1 of quad 4s + 3 in its upper two
 //
 //   value = scale * sub_scale * (code - bias)
 //   value = scale * sub_scale * code + min     (min = -(dmin * sub_min) for K types)
@@ -122,7 +124,7 @@ constexpr PackedFormat packed_format(DType dtype) {
     case DType::kQ5_K:
       return {4, 1, 32, 8, S::kF16TimesU8, M::kF16TimesU8, C::kUnsigned, 16, 31};
     case DType::kQ6_K:
-      return {4, 2, 16, 8, S::kF16TimesI8, M::kNone, C::kUnsigned, 32, 63};
+      return {6, 0, 16, 8, S::kF16TimesI8, M::kNone, C::kUnsigned, 32, 63};
     case DType::kIQ4_NL:
       return {4, 0, 32, 1, S::kF16, M::kNone, C::kTableSigned, 0, 255};
     case DType::kIQ4_XS:
