@@ -40,7 +40,7 @@ namespace ondol::device::cpu {
 
 /// To be raised whenever a weight's packed bytes change in any way: files of
 /// another version (weight_file.h) are packed again.
-constexpr std::uint32_t kPackedLayoutVersion = 1;
+constexpr std::uint32_t kPackedLayoutVersion = 2;
 
 constexpr int kPanelRows = 32;
 constexpr int kBlock = 32;  // columns
