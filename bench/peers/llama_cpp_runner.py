@@ -30,6 +30,8 @@ def parse_arguments():
     parser.add_argument("--flash", type=int, choices=[0, 1], default=1)
     parser.add_argument("--repack", type=int, choices=[0, 1], default=0, help="ik_llama.cpp's -rtr")
     parser.add_argument("--first-token", metavar="TEXT", help="time one answer of one token to TEXT instead")
+    parser.add_argument("--logits", metavar="FILE", help="write those after each of --tokens to a .npy file instead")
+    parser.add_argument("--tokens", help="ids with commas between")
     return parser.parse_args()
 
 
@@ -87,8 +89,8 @@ class Session:
             else:
                 self.library.llama_kv_cache_seq_rm(self.context, s, length, -1)
 
-    def append(self, rows, position):
-        """rows: the same number of tokens for each sequence. Logits after the last of each."""
+    def append(self, rows, position, all_logits=False):
+        """rows: the same number of tokens for each sequence. Logits after the last of each, or after all."""
         n = len(rows[0])
         step = max(1, UBATCH // self.n_sequences)
         for start in range(0, n, step):
@@ -100,7 +102,7 @@ class Session:
                     self.batch.pos[i] = position + t
                     self.batch.n_seq_id[i] = 1
                     self.batch.seq_id[i][0] = s
-                    self.batch.logits[i] = t + 1 == n
+                    self.batch.logits[i] = all_logits or t + 1 == n
                     i += 1
             self.batch.n_tokens = i
             if self.api.llama_decode(self.context, self.batch) != 0:
@@ -159,10 +161,28 @@ def speed(api, library, args):
     return {"prefill": prefill, "decode": decode, "load_ms": load_ms}
 
 
+def write_logits(api, library, args):
+    """NumPy's format: a header of a multiple of 64 bytes, then f32 [n_tokens, n_vocab]."""
+    ids = [int(part) for part in args.tokens.split(",")]
+    session = Session(api, library, args, len(ids) + 32)
+    with open(args.logits, "wb") as out:
+        head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({len(ids)}, {session.n_vocab})}}"
+        head = head.ljust(-(len(head) + 11) % 64 + len(head)) + "\n"
+        out.write(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode())
+        for start in range(0, len(ids), UBATCH):
+            part = ids[start:start + UBATCH]
+            session.append([part], start, all_logits=True)
+            for i in range(len(part)):
+                row = session.api.llama_get_logits_ith(session.context, i)
+                out.write(ctypes.string_at(row, 4 * session.n_vocab))
+    return {"n_tokens": len(ids)}
+
+
 def main():
     args = parse_arguments()
     api, library = load_library(args.module)
-    result = (first_token if args.first_token else speed)(api, library, args)
+    task = write_logits if args.logits else first_token if args.first_token else speed
+    result = task(api, library, args)
     result["peak_rss_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps(result))
 

@@ -9,7 +9,8 @@ models, and starts the engines one after the other, several rounds long. In the 
 round a peer runs with each of its settings; later rounds run those that were best. Printed
 is a Markdown table: medians with smallest and largest, ratios of medians (above 1: ondol
 is faster), and what ondol reached of this machine's limits. Samples go to
-bench/results/<machine>.csv as well.
+bench/results/<machine>.csv as well. Below stands what it costs in quality: perplexity and KL
+divergence on real text, beside f32 arithmetic on the same weights.
 """
 import argparse
 import csv
@@ -21,6 +22,7 @@ import sys
 
 import cases
 import engines
+import quality
 import table
 from engines import CannotRun
 
@@ -46,6 +48,8 @@ def parse_arguments():
     parser.add_argument("--build", type=pathlib.Path, default=cases.ROOT / "build/release", help="where ondol is built")
     parser.add_argument("--csv", type=pathlib.Path, help="another file of results")
     parser.add_argument("--no-csv", action="store_true")
+    parser.add_argument("--no-quality", action="store_true", help="leave out perplexity and KL divergence")
+    parser.add_argument("--only-quality", action="store_true", help="perplexity and KL divergence alone")
     return parser.parse_args()
 
 
@@ -189,7 +193,9 @@ def main():
     if options.quick:
         todo = [case.smaller() for case in todo if case.name in cases.QUICK or options.rows != "*"]
         options.rounds = options.repeat = 1
-    if not todo:
+    if options.only_quality:
+        todo = []
+    elif not todo:
         sys.exit("no case has such a name; --list shows them")
     everyone, missing = start_engines(options)
     versions = {engine.name: engine.version() for engine in everyone}
@@ -206,7 +212,13 @@ def main():
                 limits[name] = max(limits[name], found[name])
         if not options.no_csv:
             append_csv(results, case, model, done[case.name], versions, machine, limits, options)
-    print(table.markdown(todo, done, versions, missing, machine, limits, options))
+    if todo:
+        print(table.markdown(todo, done, versions, missing, machine, limits, options), flush=True)
+    if options.no_quality:
+        return
+    model = cases.model_file("smollm2", options.models, None)
+    print(f"\nQuality: SmolLM2-135M Q4_1 (real), {quality.N_TOKENS} tokens of Moby-Dick; the reference is f32 throughout.\n")
+    print(quality.markdown(quality.measure(everyone, model, options)))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "bench/peers")]
 import cases
 import engines
 import plot
+import quality
 import run
 import table
 from engines import CannotRun
@@ -109,6 +110,27 @@ class Rounds(unittest.TestCase):
         self.assertEqual(picture.count(">peer<"), 2)  # one bar a panel: the latest
         self.assertIn("60% of int8 peak", picture)
         self.assertIn("75% of read bandwidth", picture)
+
+
+class Quality(unittest.TestCase):
+    def test_compare(self):
+        import numpy
+        ids = [0, 1, 1, 0]
+        reference = numpy.log(numpy.array([[0.25, 0.75], [0.5, 0.5], [0.9, 0.1], [0.5, 0.5]]))
+        same = quality.compare(reference, reference + 7, ids)  # softmax does not see what is added to all
+        self.assertAlmostEqual(same["kl"], 0)
+        self.assertEqual(same["same_top"], 1)
+        self.assertAlmostEqual(same["perplexity"], (0.75 * 0.5 * 0.9) ** (-1 / 3))
+        other = numpy.log(numpy.array([[0.25, 0.75], [0.5, 0.5], [0.4, 0.6], [0.5, 0.5]]))
+        found = quality.compare(reference, other, ids)
+        divergence = 0.9 * numpy.log(0.9 / 0.4) + 0.1 * numpy.log(0.1 / 0.6)
+        self.assertAlmostEqual(found["kl"], divergence / 4)
+        self.assertAlmostEqual(found["kl_max"], divergence)
+        self.assertEqual(found["same_top"], 0.75)
+        self.assertAlmostEqual(found["perplexity"], (0.75 * 0.5 * 0.4) ** (-1 / 3))
+        text = quality.markdown({"ondol": same, "other": "shows no logits"})
+        self.assertIn("| ondol | 1.437 | +0.00% |", text)
+        self.assertIn("- other: shows no logits", text)
 
 
 class Engines(unittest.TestCase):
