@@ -44,7 +44,6 @@ class CpuWeight final : public Weight {
   const std::uint8_t* panel(std::int64_t index) const {
     return panels_ + static_cast<std::size_t>(index) * panel_bytes_;
   }
-  std::size_t panel_bytes() const { return panel_bytes_; }
   std::int64_t n_panels() const;
   std::size_t panel_bytes() const { return panel_bytes_; }
 
