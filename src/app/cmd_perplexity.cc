@@ -4,13 +4,17 @@
 #include <boost/json.hpp>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "app/commands.h"
 #include "app/console.h"
+#include "app/divergence.h"
 #include "app/interrupt.h"
 #include "app/load.h"
+#include "app/npy.h"
 #include "app/progress.h"
+#include "app/reference_logits.h"
 #include "engine/evaluator.h"
 
 namespace ondol::app {
@@ -26,37 +30,10 @@ struct PerplexityArguments {
   std::int64_t max_tokens = 0;
   std::int64_t window = kDefaultWindow;
   std::int64_t stride = 0;
+  std::string kl_reference;
+  std::string kl_device = "reference";
+  std::string save_logits;
   bool json = false;
-};
-
-/// -log p(token) under softmax(logits), summed in double.
-double negative_log_likelihood(std::span<const float> logits, std::int32_t token) {
-  const float largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(logit - largest);
-  return std::log(sum) - (logits[static_cast<std::size_t>(token)] - largest);
-}
-
-/// Mean and standard error of what has been added (Welford 1962).
-class Average {
- public:
-  void add(double value) {
-    ++n_;
-    const double delta = value - mean_;
-    mean_ += delta / static_cast<double>(n_);
-    squares_ += delta * (value - mean_);
-  }
-  std::int64_t n() const { return n_; }
-  double mean() const { return mean_; }
-  double standard_error() const {
-    const auto n = static_cast<double>(n_);
-    return n_ < 2 ? 0 : std::sqrt(squares_ / (n - 1) / n);
-  }
-
- private:
-  std::int64_t n_ = 0;
-  double mean_ = 0;
-  double squares_ = 0;
 };
 
 struct Job {
@@ -65,40 +42,65 @@ struct Job {
   std::vector<std::int32_t> prefix;  // BOS, if each window starts with it
   std::int64_t window;               // BOS included
   std::int64_t stride;
+  ReferenceLogits* reference = nullptr;
+  NpyWriter* save = nullptr;
+
+  std::int64_t n_scored() const {
+    return static_cast<std::int64_t>(tokens.size()) - (prefix.empty() ? 1 : 0);
+  }
 };
+
+struct Score {
+  Average nll;
+  Divergence divergence;  // from the reference, if there is one
+};
+
+/// Scores one window: all its tokens but those before `n_done`.
+Result<void> score_window(const Job& job, std::int64_t begin, std::int64_t end, std::int64_t n_done,
+                          Score& score) {
+  const auto n_bos = static_cast<std::int64_t>(job.prefix.size());
+  std::vector<std::int32_t> ids = job.prefix;
+  ids.insert(ids.end(), job.tokens.begin() + begin, job.tokens.begin() + end);
+  // The logits at i predict ids[i + 1], which is tokens[begin + i + 1 - n_bos].
+  const std::int64_t first = n_done - begin + n_bos - 1;
+  if (job.reference != nullptr) ONDOL_TRY_VOID(job.reference->begin_window(ids, first));
+  Result<void> saved;
+  ONDOL_TRY_VOID(job.evaluator.run(ids, first, [&](std::int64_t i, auto logits) {
+    if (i + 1 >= static_cast<std::int64_t>(ids.size())) return;
+    if (job.reference != nullptr) {
+      score.divergence.add(job.reference->row(i - first, score.nll.n()), logits);
+    }
+    if (job.save != nullptr && saved) saved = job.save->write_row(logits);
+    score.nll.add(negative_log_likelihood(logits, ids[static_cast<std::size_t>(i + 1)]));
+  }));
+  return saved;
+}
 
 /// Scores every token but the first of all, once, in the first window that has it
 /// with as much before it as can be.
-Result<Average> score(const Job& job, const InterruptScope& interrupt) {
+Result<Score> score_text(const Job& job, const InterruptScope& interrupt) {
   const auto n_tokens = static_cast<std::int64_t>(job.tokens.size());
   const auto n_bos = static_cast<std::int64_t>(job.prefix.size());
   const std::int64_t room = job.window - n_bos;
   ProgressBar bar(ProgressBar::Unit::kTokens);
-  Average average;
-  std::int64_t n_scored = n_bos == 1 ? 0 : 1;  // tokens [0, n_scored) are done
-  for (std::int64_t begin = 0; n_scored < n_tokens; begin += job.stride) {
+  Score score;
+  std::int64_t n_done = n_bos == 1 ? 0 : 1;  // tokens [0, n_done) are scored
+  for (std::int64_t begin = 0; n_done < n_tokens; begin += job.stride) {
     const std::int64_t end = std::min(begin + room, n_tokens);
-    std::vector<std::int32_t> ids = job.prefix;
-    ids.insert(ids.end(), job.tokens.begin() + begin, job.tokens.begin() + end);
-    // The logits at i predict ids[i + 1], which is tokens[begin + i + 1 - n_bos].
-    const std::int64_t first = n_scored - begin + n_bos - 1;
-    ONDOL_TRY_VOID(job.evaluator.run(ids, first, [&](std::int64_t i, auto logits) {
-      if (i + 1 >= static_cast<std::int64_t>(ids.size())) return;
-      average.add(negative_log_likelihood(logits, ids[static_cast<std::size_t>(i + 1)]));
-    }));
-    n_scored = end;
-    bar.update(fmt::format("perplexity {:.3f}", std::exp(average.mean())),
-               static_cast<std::uint64_t>(n_scored), static_cast<std::uint64_t>(n_tokens));
+    ONDOL_TRY_VOID(score_window(job, begin, end, n_done, score));
+    n_done = end;
+    bar.update(fmt::format("perplexity {:.3f}", std::exp(score.nll.mean())),
+               static_cast<std::uint64_t>(n_done), static_cast<std::uint64_t>(n_tokens));
     if (interrupt.requested()) {
       return fail(ErrorCode::kCancelled, "perplexity", "", "interrupted");
     }
   }
-  return average;
+  return score;
 }
 
 Result<std::vector<std::int32_t>> text_tokens(const PerplexityArguments& arguments,
+                                              const std::string& text,
                                               const text::Tokenizer& tokenizer) {
-  ONDOL_TRY(const std::string text, read_input(arguments.file, kMaxTextBytes));
   ONDOL_TRY(auto tokens, tokenizer.encode(text, {.parse_special = false}));
   const auto limit = static_cast<std::size_t>(arguments.max_tokens);
   if (limit > 0 && tokens.size() > limit) tokens.resize(limit);
@@ -109,22 +111,51 @@ Result<std::vector<std::int32_t>> text_tokens(const PerplexityArguments& argumen
   return tokens;
 }
 
-void print_score(const PerplexityArguments& arguments, const Average& average, const Job& job) {
-  const double perplexity = std::exp(average.mean());
-  const double error = average.standard_error();
+void print_score(const PerplexityArguments& arguments, const Score& score, const Job& job) {
+  const double perplexity = std::exp(score.nll.mean());
+  const double error = score.nll.standard_error();
+  const Divergence& divergence = score.divergence;
+  const bool has_reference = job.reference != nullptr;
   if (arguments.json) {
-    print_json(boost::json::object{{"perplexity", perplexity},
-                                   {"perplexity_stderr", perplexity * error},
-                                   {"nll", average.mean()},
-                                   {"nll_stderr", error},
-                                   {"n_tokens", job.tokens.size()},
-                                   {"n_scored", average.n()},
-                                   {"window", job.window},
-                                   {"stride", job.stride}});
-  } else {
-    print(fmt::format("perplexity {:.4f} +/- {:.4f} ({} tokens scored, window {}, stride {})\n",
-                      perplexity, perplexity * error, average.n(), job.window, job.stride));
+    boost::json::object out{
+        {"perplexity", perplexity},      {"perplexity_stderr", perplexity * error},
+        {"nll", score.nll.mean()},       {"nll_stderr", error},
+        {"n_tokens", job.tokens.size()}, {"n_scored", score.nll.n()},
+        {"window", job.window},          {"stride", job.stride}};
+    if (has_reference) {
+      out["kl"] = boost::json::object{{"mean", divergence.kl.mean()},
+                                      {"mean_stderr", divergence.kl.standard_error()},
+                                      {"max", divergence.kl.max()},
+                                      {"same_top", divergence.same_top_share()}};
+    }
+    print_json(out);
+    return;
   }
+  print(fmt::format("perplexity {:.4f} +/- {:.4f} ({} tokens scored, window {}, stride {})\n",
+                    perplexity, perplexity * error, score.nll.n(), job.window, job.stride));
+  if (!has_reference) return;
+  print(
+      fmt::format("KL from the reference {:.6f} +/- {:.6f} nats, {:.4f} at most; same top token "
+                  "{:.2f}%\n",
+                  divergence.kl.mean(), divergence.kl.standard_error(), divergence.kl.max(),
+                  100 * divergence.same_top_share()));
+}
+
+Result<std::unique_ptr<ReferenceLogits>> open_reference(const PerplexityArguments& arguments,
+                                                        const std::string& text,
+                                                        std::int64_t n_vocab, const Job& job) {
+  if (arguments.kl_reference.empty()) return nullptr;
+  if (arguments.kl_reference.ends_with(".npy")) {
+    return open_reference_file(arguments.kl_reference, job.n_scored(), n_vocab);
+  }
+  ModelOptions options = arguments.model;
+  options.model = arguments.kl_reference;
+  options.device = arguments.kl_device;
+  if (options.device == "reference") options.isa.clear();
+  options.dtype.clear();
+  options.kv_dtype = "f32";
+  options.context = arguments.window;
+  return load_reference_model(options, text, job.tokens, n_vocab, arguments.window);
 }
 
 Result<void> run_perplexity(const PerplexityArguments& arguments) {
@@ -132,7 +163,8 @@ Result<void> run_perplexity(const PerplexityArguments& arguments) {
   options.context = arguments.window;
   ONDOL_TRY(const LoadedModel loaded, load_model(options, TokenizerUse::kNeeded, kBatchTokens));
   const text::Tokenizer& tokenizer = *loaded.tokenizer;
-  ONDOL_TRY(const auto tokens, text_tokens(arguments, tokenizer));
+  ONDOL_TRY(const std::string text, read_input(arguments.file, kMaxTextBytes));
+  ONDOL_TRY(const auto tokens, text_tokens(arguments, text, tokenizer));
   ONDOL_TRY(const auto evaluator,
             engine::Evaluator::create(*loaded.model, *loaded.device, arguments.window, kBatchTokens,
                                       loaded.kv_dtype));
@@ -145,10 +177,19 @@ Result<void> run_perplexity(const PerplexityArguments& arguments) {
     return fail(ErrorCode::kInvalidArgument, "--stride", "", "leaves tokens between windows out",
                 stride, arguments.window - 1);
   }
-  const Job job{*evaluator, tokens, std::move(prefix), arguments.window, stride};
+  const std::int64_t n_vocab = loaded.info().n_vocab;
+  Job job{*evaluator, tokens, std::move(prefix), arguments.window, stride};
+  ONDOL_TRY(const auto reference, open_reference(arguments, text, n_vocab, job));
+  job.reference = reference.get();
+  std::optional<NpyWriter> save;
+  if (!arguments.save_logits.empty()) {
+    ONDOL_TRY(save, NpyWriter::create(arguments.save_logits, job.n_scored(), n_vocab));
+    job.save = &*save;
+  }
   const InterruptScope interrupt;
-  ONDOL_TRY(const Average average, score(job, interrupt));
-  print_score(arguments, average, job);
+  ONDOL_TRY(const Score score, score_text(job, interrupt));
+  if (save) ONDOL_TRY_VOID(save->close());
+  print_score(arguments, score, job);
   return {};
 }
 
@@ -158,13 +199,19 @@ void add_perplexity(Commands& commands) {
   CLI::App& command = commands.add("perplexity", "Measure how well a model predicts a text",
                                    R"(  ondol perplexity -m smollm2 -f prose.txt
   ondol perplexity -m smollm2 -f prose.txt --tokens 20000 --window 1024 --json
+  ondol perplexity -m model-q4_k_m.gguf -f prose.txt --kl-reference model-f16.gguf
 
 exp of the mean of -log p(token | what stands before it), natural logarithm. The
 text is cut into windows of W tokens that begin every S tokens; each window starts
 with BOS if the tokenizer adds one (it counts among the W). Every token but the
 first is scored once (with BOS the first too), in the first window that holds it:
 it sees at least W - S tokens before it once the first window is over. The error is
-the standard error of the mean.)");
+the standard error of the mean.
+
+With --kl-reference the distribution after each scored token is compared with that of
+another model, which runs beside it on --kl-device with f32 keys and values, or of a
+.npy file that --save-logits made over the same text and windows: mean and largest
+KL(reference || model) in nats, and how often both rank the same token first.)");
   auto arguments = std::make_shared<PerplexityArguments>();
   add_model_options(command, arguments->model, true);
   command.remove_option(command.get_option("--ctx"));
@@ -176,6 +223,13 @@ the standard error of the mean.)");
       ->capture_default_str();
   command.add_option("--stride", arguments->stride, "From window to window (S); 0 is half of W")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 24));
+  command.add_option("--kl-reference", arguments->kl_reference,
+                     "A model, or a .npy file of logits, to compare with");
+  command.add_option("--kl-device", arguments->kl_device, "Where a reference model runs")
+      ->check(CLI::IsMember({"cpu", "reference"}))
+      ->capture_default_str();
+  command.add_option("--save-logits", arguments->save_logits,
+                     "Write the scored logits, f32 [n_scored, n_vocab], to this .npy file");
   commands.add_json_flag(command, arguments->json, "Print one JSON object");
   commands.on_run(command, [arguments] { return run_perplexity(*arguments); });
 }

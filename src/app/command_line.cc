@@ -129,6 +129,8 @@ int run(int argc, const char* const* argv) {
   add_logits(commands);
   add_tokenize(commands);
   add_perplexity(commands);
+  add_quantize(commands);
+  add_imatrix(commands);
   add_bench(commands);
   add_completion(commands);
   return run_checked(app, commands, argc, argv);

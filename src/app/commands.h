@@ -46,6 +46,8 @@ void add_inspect(Commands& commands);
 void add_tokenize(Commands& commands);
 void add_logits(Commands& commands);
 void add_perplexity(Commands& commands);
+void add_quantize(Commands& commands);
+void add_imatrix(Commands& commands);
 void add_bench(Commands& commands);
 void add_completion(Commands& commands);
 

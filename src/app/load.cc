@@ -136,7 +136,8 @@ std::optional<std::uint64_t> available_memory_bytes() {
 }
 
 Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
-                               std::int64_t max_batch_tokens, std::int64_t least_context) {
+                               std::int64_t max_batch_tokens, std::int64_t least_context,
+                               const WrapDevice& wrap) {
   const auto start = std::chrono::steady_clock::now();
   ONDOL_TRY(const hub::Store store, hub::Store::from_environment());
   ONDOL_TRY(const auto path, hub::resolve(store, options.model));
@@ -159,6 +160,7 @@ Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
   const std::string isa =
       options.isa.empty() && options.device == "cpu" ? environment("ONDOL_ISA") : options.isa;
   ONDOL_TRY(loaded.device, device::make_device({options.device, options.threads, isa}));
+  if (wrap) loaded.device = wrap(std::move(loaded.device));
   ONDOL_TRY(WeightCacheSettings keep, weight_cache_settings());
   keep.on = keep.on && !options.no_weight_cache;
   loaded.keeper =

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -56,8 +57,11 @@ enum class TokenizerUse : std::uint8_t { kNeeded, kNotNeeded };
 
 /// Resolves the name in the store, checks that the plan fits this machine, then
 /// loads. `least_context` is what the command cannot do without (0: nothing).
+/// `wrap`, if given, is what the model gets instead of the device.
+using WrapDevice = std::function<std::unique_ptr<device::Device>(std::unique_ptr<device::Device>)>;
 Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
-                               std::int64_t max_batch_tokens, std::int64_t least_context = 0);
+                               std::int64_t max_batch_tokens, std::int64_t least_context = 0,
+                               const WrapDevice& wrap = {});
 
 /// Hands the model to an engine for `n_context` tokens of one sequence.
 Result<void> start_engine(LoadedModel& loaded);

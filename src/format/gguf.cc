@@ -57,12 +57,12 @@ class GgufReader {
     const auto n_kv = cursor_.take<std::uint64_t>();
     if (!n_kv) return truncated(where_, "n_kv", cursor_);
     ONDOL_TRY_VOID(check_n_tensors(*n_tensors));
-    ONDOL_TRY(Metadata metadata, read_gguf_metadata(where_, cursor_, *n_kv));
-    ONDOL_TRY_VOID(read_alignment(metadata));
+    ONDOL_TRY(GgufMetadata metadata, read_gguf_metadata(where_, cursor_, *n_kv));
+    ONDOL_TRY_VOID(read_alignment(metadata.values));
     ONDOL_TRY_VOID(check_n_tensors(*n_tensors));
     ONDOL_TRY(std::vector<TensorInfo> infos, read_infos(*n_tensors));
     ONDOL_TRY(TensorList list, locate(std::move(infos)));
-    return Gguf{std::move(metadata), std::move(list)};
+    return Gguf{std::move(metadata.values), std::move(metadata.raw), std::move(list)};
   }
 
  private:

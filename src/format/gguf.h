@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "format/metadata.h"
@@ -60,9 +61,16 @@ inline constexpr std::uint64_t kMaxKeys = 1 << 16;
 inline constexpr std::uint64_t kMaxArrayElements = 1 << 24;  // in all arrays together
 inline constexpr std::uint64_t kMaxStringBytes = 1 << 26;    // in all single strings together
 
+/// A key and its value as they lie in the file, for whoever copies them.
+struct RawKeyValue {
+  std::string_view key;
+  std::span<const std::byte> type_and_value;  // the grammar's `type value(type)`
+};
+
 struct Gguf {
-  Metadata metadata;  // string arrays are views into the bytes
-  TensorList list;    // tensors are views into the bytes
+  Metadata metadata;                      // string arrays are views into the bytes
+  std::vector<RawKeyValue> raw_metadata;  // the same in the file's order
+  TensorList list;                        // tensors are views into the bytes
 };
 
 /// Reads a whole GGUF file from memory. `where` names it in errors.

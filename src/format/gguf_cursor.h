@@ -21,6 +21,10 @@ class GgufCursor {
 
   std::uint64_t position() const { return position_; }
   std::uint64_t remaining() const { return bytes_.size() - position_; }
+  /// What has been taken since position() was `start`.
+  std::span<const std::byte> taken_since(std::uint64_t start) const {
+    return bytes_.subspan(start, position_ - start);
+  }
 
   template <class T>
   std::optional<T> take() {

@@ -15,9 +15,9 @@ constexpr std::uint64_t kMinPairBytes = 14;
 class MetadataReader {
  public:
   MetadataReader(std::string_view where, GgufCursor& cursor)
-      : where_(where), cursor_(cursor), metadata_(std::string(where)) {}
+      : where_(where), cursor_(cursor), out_{Metadata(std::string(where)), {}} {}
 
-  Result<Metadata> read(std::uint64_t n_kv) {
+  Result<GgufMetadata> read(std::uint64_t n_kv) {
     const std::uint64_t fit = std::min(kMaxKeys, cursor_.remaining() / kMinPairBytes);
     if (n_kv > fit) {
       return fail(ErrorCode::kInvalidFile, where_, "n_kv", "more than the file can hold", n_kv,
@@ -28,12 +28,14 @@ class MetadataReader {
       const auto key = cursor_.take_string();
       if (!key) return truncated_string(where_, nth, cursor_);
       ONDOL_TRY_VOID(check_name(where_, nth, *key));
+      const std::uint64_t start = cursor_.position();
       ONDOL_TRY(MetaValue value, read_value(*key));
-      if (!metadata_.insert(std::string(*key), std::move(value))) {
+      if (!out_.values.insert(std::string(*key), std::move(value))) {
         return fail(ErrorCode::kInvalidFile, where_, *key, "key appears twice");
       }
+      out_.raw.push_back({*key, cursor_.taken_since(start)});
     }
-    return std::move(metadata_);
+    return std::move(out_);
   }
 
  private:
@@ -219,15 +221,15 @@ class MetadataReader {
 
   std::string_view where_;
   GgufCursor& cursor_;
-  Metadata metadata_;
+  GgufMetadata out_;
   std::uint64_t elements_left_ = kMaxArrayElements;
   std::uint64_t string_bytes_left_ = kMaxStringBytes;
 };
 
 }  // namespace
 
-Result<Metadata> read_gguf_metadata(std::string_view where, GgufCursor& cursor,
-                                    std::uint64_t n_kv) {
+Result<GgufMetadata> read_gguf_metadata(std::string_view where, GgufCursor& cursor,
+                                        std::uint64_t n_kv) {
   return MetadataReader(where, cursor).read(n_kv);
 }
 

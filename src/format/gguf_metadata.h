@@ -2,14 +2,21 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "format/gguf.h"
 #include "format/gguf_cursor.h"
 
 namespace ondol::format {
 
+struct GgufMetadata {
+  Metadata values;
+  std::vector<RawKeyValue> raw;
+};
+
 /// Reads `n_kv` pairs. REQUIRES: nothing of n_kv; it is checked here.
-Result<Metadata> read_gguf_metadata(std::string_view where, GgufCursor& cursor, std::uint64_t n_kv);
+Result<GgufMetadata> read_gguf_metadata(std::string_view where, GgufCursor& cursor,
+                                        std::uint64_t n_kv);
 
 /// For what a fixed-size take did not find.
 tl::unexpected<Error> truncated(std::string_view where, std::string_view field,

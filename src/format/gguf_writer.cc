@@ -1,8 +1,8 @@
 #include "format/gguf_writer.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -21,16 +21,17 @@ class ByteSink {
   template <class T>
   void put(T value) {
     static_assert(std::is_arithmetic_v<T>);
-    append({reinterpret_cast<const char*>(&value), sizeof(T)});
+    append(std::as_bytes(std::span(&value, 1)));
   }
   void put(const std::string& text) {
     put<std::uint64_t>(text.size());
     append(text);
   }
-  void append(std::string_view text) {
+  void append(std::string_view text) { append(std::as_bytes(std::span(text.data(), text.size()))); }
+  void append(std::span<const std::byte> bytes) {
     const std::size_t at = bytes_.size();
-    bytes_.resize(at + text.size());
-    std::memcpy(bytes_.data() + at, text.data(), text.size());
+    bytes_.resize(at + bytes.size());
+    if (!bytes.empty()) std::memcpy(bytes_.data() + at, bytes.data(), bytes.size());
   }
   void put(const GgufArray& array) {
     // Scalars before kArray keep their index; those after it are one lower.
@@ -52,6 +53,16 @@ class ByteSink {
   std::vector<std::byte> bytes_;
 };
 
+/// A rename is safe on the disk only when the directory is. Not every file system
+/// can do this; the file itself has been synced.
+void sync_directory_of(const std::filesystem::path& path) {
+  const std::filesystem::path parent = path.parent_path();
+  const int fd = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
 }  // namespace
 
 GgufWriter::GgufWriter(std::uint32_t alignment) : alignment_(alignment) {
@@ -61,25 +72,35 @@ GgufWriter::GgufWriter(std::uint32_t alignment) : alignment_(alignment) {
 
 GgufWriter::~GgufWriter() {
   if (partial_path_.empty()) return;
-  stream_.close();
+  file_.reset();
   std::error_code ignored;
   std::filesystem::remove(partial_path_, ignored);
 }
 
 void GgufWriter::set(std::string key, GgufValue value) {
-  const auto it = std::find_if(values_.begin(), values_.end(),
-                               [&key](const auto& entry) { return entry.first == key; });
-  if (it == values_.end()) {
-    values_.emplace_back(std::move(key), std::move(value));
+  ByteSink sink;
+  sink.put<std::uint32_t>(static_cast<std::uint32_t>(value.index()));
+  std::visit([&sink](const auto& v) { sink.put(v); }, value);
+  set_bytes(std::move(key), sink.take());
+}
+
+void GgufWriter::set_raw(std::string key, std::span<const std::byte> type_and_value) {
+  ONDOL_CHECK(key != kAlignmentKey);
+  set_bytes(std::move(key), {type_and_value.begin(), type_and_value.end()});
+}
+
+void GgufWriter::set_bytes(std::string key, std::vector<std::byte> type_and_value) {
+  const auto [it, is_new] = value_of_key_.try_emplace(key, values_.size());
+  if (is_new) {
+    values_.emplace_back(std::move(key), std::move(type_and_value));
   } else {
-    it->second = std::move(value);
+    values_[it->second].second = std::move(type_and_value);
   }
 }
 
 void GgufWriter::add_tensor(std::string name, DType dtype, Shape shape) {
   ONDOL_CHECK(partial_path_.empty() && shape.rank() > 0 && shape.n_elements() > 0);
-  ONDOL_CHECK(std::none_of(tensors_.begin(), tensors_.end(),
-                           [&name](const Tensor& t) { return t.name == name; }));
+  ONDOL_CHECK(names_.insert(name).second);
   const auto row = row_bytes(dtype, shape.n_cols());
   ONDOL_CHECK(row.has_value());
   tensors_.push_back({std::move(name), dtype, shape, *row * shape.n_rows()});
@@ -91,10 +112,9 @@ std::vector<std::byte> GgufWriter::header() const {
   sink.put<std::uint32_t>(3);
   sink.put<std::uint64_t>(tensors_.size());
   sink.put<std::uint64_t>(values_.size());
-  for (const auto& [key, value] : values_) {
+  for (const auto& [key, type_and_value] : values_) {
     sink.put(key);
-    sink.put<std::uint32_t>(static_cast<std::uint32_t>(value.index()));
-    std::visit([&sink](const auto& v) { sink.put(v); }, value);
+    sink.append(type_and_value);
   }
   std::uint64_t offset = 0;
   for (const Tensor& tensor : tensors_) {
@@ -112,13 +132,14 @@ std::vector<std::byte> GgufWriter::header() const {
 Result<void> GgufWriter::open(const std::filesystem::path& path) {
   ONDOL_CHECK(partial_path_.empty());
   path_ = path;
-  partial_path_ = path;
-  partial_path_ += "." + std::to_string(::getpid()) + ".partial";
-  stream_.open(partial_path_, std::ios::binary | std::ios::trunc);
-  const std::vector<std::byte> bytes = header();
-  stream_.write(reinterpret_cast<const char*>(bytes.data()),
-                static_cast<std::streamsize>(bytes.size()));
-  return check_stream("header");
+  std::filesystem::path partial = path;
+  partial += "." + std::to_string(::getpid()) + ".partial";
+  // What a crashed process of the same number left goes; nothing is followed or shared.
+  ::unlink(partial.c_str());
+  file_.reset(std::fopen(partial.c_str(), "wbxe"));
+  if (!file_) return io_error("open");
+  partial_path_ = std::move(partial);
+  return put(header(), "header");
 }
 
 Result<void> GgufWriter::write(std::span<const std::byte> bytes) {
@@ -130,15 +151,12 @@ Result<void> GgufWriter::write(std::span<const std::byte> bytes) {
                 current_ < tensors_.size() ? tensors_[current_].name : "end of the last tensor",
                 "more bytes than the tensor has", bytes.size(), left);
   }
-  stream_.write(reinterpret_cast<const char*>(bytes.data()),
-                static_cast<std::streamsize>(bytes.size()));
-  ONDOL_TRY_VOID(check_stream(tensors_[current_].name));
+  ONDOL_TRY_VOID(put(bytes, tensors_[current_].name));
   n_written_ += bytes.size();
   if (n_written_ < tensors_[current_].n_bytes) return {};
   const std::uint64_t over = n_written_ % alignment_;
-  const std::string padding(over == 0 ? 0 : alignment_ - over, '\0');
-  stream_.write(padding.data(), static_cast<std::streamsize>(padding.size()));
-  ONDOL_TRY_VOID(check_stream(tensors_[current_].name));
+  const std::vector<std::byte> padding(over == 0 ? 0 : alignment_ - over);
+  ONDOL_TRY_VOID(put(padding, tensors_[current_].name));
   ++current_;
   n_written_ = 0;
   return {};
@@ -149,17 +167,24 @@ Result<void> GgufWriter::finish() {
     return fail(ErrorCode::kInvalidArgument, path_.string(), tensors_[current_].name,
                 "not all of the tensor was written", n_written_, tensors_[current_].n_bytes);
   }
-  stream_.close();
-  ONDOL_TRY_VOID(check_stream("close"));
+  if (std::fflush(file_.get()) != 0 || ::fsync(::fileno(file_.get())) != 0) return io_error("sync");
+  if (std::fclose(file_.release()) != 0) return io_error("close");
   std::error_code error;
   std::filesystem::rename(partial_path_, path_, error);
   if (error) return fail(ErrorCode::kIo, path_.string(), "rename", error.message());
   partial_path_.clear();
+  sync_directory_of(path_);
   return {};
 }
 
-Result<void> GgufWriter::check_stream(std::string_view what) {
-  if (stream_) return {};
+Result<void> GgufWriter::put(std::span<const std::byte> bytes, std::string_view what) {
+  if (bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) == bytes.size()) {
+    return {};
+  }
+  return io_error(what);
+}
+
+Result<void> GgufWriter::io_error(std::string_view what) const {
   return fail(ErrorCode::kIo, path_.string(), what, std::generic_category().message(errno));
 }
 

@@ -8,16 +8,20 @@
 //   ONDOL_TRY_VOID(writer.write(bytes));   // in pieces of any size, tensor by tensor
 //   ONDOL_TRY_VOID(writer.finish());
 //
-// The file appears under its name only when finish() succeeds. Tensor bytes are
-// streamed, never held. Threads: one.
+// The file appears under its name only when finish() succeeds, and is on the disk
+// then: whatever breaks off before leaves an older file of that name as it was.
+// Tensor bytes are streamed, never held. Threads: one.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
-#include <fstream>
+#include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -49,6 +53,9 @@ class GgufWriter {
 
   /// Keys are written in the order of their first setting.
   void set(std::string key, GgufValue value);
+  /// A value as another file has it (RawKeyValue), which keeps its exact type.
+  /// REQUIRES: it came from parse_gguf; the key is not general.alignment.
+  void set_raw(std::string key, std::span<const std::byte> type_and_value);
 
   /// REQUIRES: before open(); the name is new; a row is a multiple of the
   /// dtype's block; 1 to 4 dimensions, none zero.
@@ -73,15 +80,23 @@ class GgufWriter {
     std::uint64_t n_bytes;
   };
 
-  Result<void> check_stream(std::string_view what);
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+
+  void set_bytes(std::string key, std::vector<std::byte> type_and_value);
+  Result<void> put(std::span<const std::byte> bytes, std::string_view what);
+  Result<void> io_error(std::string_view what) const;
 
   std::uint32_t alignment_;
-  std::vector<std::pair<std::string, GgufValue>> values_;
+  std::vector<std::pair<std::string, std::vector<std::byte>>> values_;  // type and value
+  std::unordered_map<std::string, std::size_t> value_of_key_;
   std::vector<Tensor> tensors_;
+  std::unordered_set<std::string> names_;
 
   std::filesystem::path path_;
   std::filesystem::path partial_path_;  // empty when nothing is open
-  std::ofstream stream_;
+  std::unique_ptr<std::FILE, Close> file_;
   std::size_t current_ = 0;      // tensor that write() goes on with
   std::uint64_t n_written_ = 0;  // bytes of it
 };

@@ -53,6 +53,36 @@ TEST(GgufWriter, WhatIsStreamedIsReadBack) {
   }
 }
 
+TEST(GgufWriter, RawValuesAreCopiedToTheByte) {
+  GgufWriter first;
+  first.set("u16", std::uint16_t{3});
+  first.set("strings", GgufArray(std::vector<std::string>{"a", ""}));
+  const std::vector<std::byte> header = first.header();
+  const auto gguf = parse_gguf("first", header);
+  ASSERT_TRUE(gguf) << gguf.error().message();
+  GgufWriter second;
+  second.set("u16", std::string("is replaced"));
+  for (const RawKeyValue& pair : gguf->raw_metadata) {
+    second.set_raw(std::string(pair.key), pair.type_and_value);
+  }
+  EXPECT_EQ(second.header(), header);
+}
+
+TEST(GgufWriter, FollowsNoLinkAndReplacesWhatACrashLeft) {
+  const ScratchDirectory scratch;
+  scratch.write("other", "untouched");
+  const std::string partial = "m.gguf." + std::to_string(::getpid()) + ".partial";
+  std::filesystem::create_symlink(scratch / "other", scratch / partial);
+  GgufWriter writer;
+  writer.add_tensor("t", DType::kF32, {4});
+  ASSERT_TRUE(writer.open(scratch / "m.gguf"));
+  ASSERT_TRUE(writer.write(count_up(16)));
+  ASSERT_TRUE(writer.finish());
+  EXPECT_EQ(std::filesystem::file_size(scratch / "other"), 9U);
+  EXPECT_TRUE(
+      std::filesystem::is_regular_file(std::filesystem::symlink_status(scratch / "m.gguf")));
+}
+
 TEST(GgufWriter, RefusesTooManyAndTooFewBytes) {
   const ScratchDirectory scratch;
   GgufWriter writer;

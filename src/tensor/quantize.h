@@ -32,4 +32,10 @@ bool can_quantize(DType dtype);
 /// even, within -127 .. 127; all q are 0 when d is.
 void quantize_row(DType dtype, const float* values, std::byte* out, std::size_t n) noexcept;
 
+/// The same, where an error in values[i] counts as importance[i], the mean square
+/// of the inputs that it is multiplied with. Null, or a dtype without a search
+/// (floats, q8_0): as above. REQUIRES: importances finite and not negative.
+void quantize_row(DType dtype, const float* values, const float* importance, std::byte* out,
+                  std::size_t n) noexcept;
+
 }  // namespace ondol

@@ -1,5 +1,5 @@
-// Encoders of the 32-element blocks. All but q8_0 minimise the sum of squared
-// errors (fit.h); codes are chosen for the scale as it was stored in f16.
+// Encoders of the 32-element blocks. All but q8_0 minimise the weighted sum of
+// squared errors (fit.h); codes are chosen for the scale as it was stored in f16.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -12,18 +12,11 @@ namespace {
 
 using Codes = std::array<std::uint8_t, kSmallBlock>;
 
-// Every element counts the same.
-constexpr std::array<float, kSmallBlock> kEqualWeights = [] {
-  std::array<float, kSmallBlock> out{};
-  out.fill(1.0F);
-  return out;
-}();
-
 /// d and codes for x ~ d * (q - half), q in [0, 2 half).
-Codes fit_symmetric(const float* x, int half, F16Bytes& d_out) {
+Codes fit_symmetric(const float* x, const float* w, int half, F16Bytes& d_out) {
   const auto lo = static_cast<float>(-half);
   const float hi = -lo - 1;
-  const float d = store_f16(fit_scale(x, kEqualWeights.data(), kSmallBlock, lo, hi), d_out);
+  const float d = store_f16(fit_scale(x, w, kSmallBlock, lo, hi), d_out);
   const float inverse = inverse_or_zero(d);
   Codes q;
   for (std::size_t i = 0; i < kSmallBlock; ++i) {
@@ -33,9 +26,9 @@ Codes fit_symmetric(const float* x, int half, F16Bytes& d_out) {
 }
 
 /// d, m and codes for x ~ d * q + m, q in [0, max].
-Codes fit_affine(const float* x, int max, F16Bytes& d_out, F16Bytes& m_out) {
+Codes fit_affine(const float* x, const float* w, int max, F16Bytes& d_out, F16Bytes& m_out) {
   const auto hi = static_cast<float>(max);
-  const ScaleAndMin fit = fit_scale_and_min(x, kEqualWeights.data(), kSmallBlock, hi, false);
+  const ScaleAndMin fit = fit_scale_and_min(x, w, kSmallBlock, hi, false);
   const float d = store_f16(fit.d, d_out);
   const float m = store_f16(fit.m, m_out);
   const float inverse = inverse_or_zero(d);
@@ -79,22 +72,22 @@ void encode(const float* x, BlockQ8_0& out) noexcept {
   }
 }
 
-void encode(const float* x, BlockQ4_0& out) noexcept {
-  pack_nibbles(fit_symmetric(x, 8, out.d), out.qs);
+void encode(const float* x, const float* w, BlockQ4_0& out) noexcept {
+  pack_nibbles(fit_symmetric(x, w, 8, out.d), out.qs);
 }
 
-void encode(const float* x, BlockQ4_1& out) noexcept {
-  pack_nibbles(fit_affine(x, 15, out.d, out.m), out.qs);
+void encode(const float* x, const float* w, BlockQ4_1& out) noexcept {
+  pack_nibbles(fit_affine(x, w, 15, out.d, out.m), out.qs);
 }
 
-void encode(const float* x, BlockQ5_0& out) noexcept {
-  const Codes q = fit_symmetric(x, 16, out.d);
+void encode(const float* x, const float* w, BlockQ5_0& out) noexcept {
+  const Codes q = fit_symmetric(x, w, 16, out.d);
   pack_nibbles(q, out.qs);
   pack_fifth_bits(q, out.qh);
 }
 
-void encode(const float* x, BlockQ5_1& out) noexcept {
-  const Codes q = fit_affine(x, 31, out.d, out.m);
+void encode(const float* x, const float* w, BlockQ5_1& out) noexcept {
+  const Codes q = fit_affine(x, w, 31, out.d, out.m);
   pack_nibbles(q, out.qs);
   pack_fifth_bits(q, out.qh);
 }

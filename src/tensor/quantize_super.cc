@@ -1,9 +1,6 @@
 // Encoders of the 256-element blocks: fit each sub-block on its own, round the
 // fits to the block's common scale, choose codes for what was rounded, and solve
 // once more for the common scale given those codes.
-//
-// Errors are weighted by (root mean square of the sub-block + |x|): large
-// weights matter more to a product than their share of the squared error.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -15,22 +12,8 @@ namespace ondol {
 namespace {
 
 using Codes = std::array<std::uint8_t, kSuperBlock>;
-using Weights = std::array<float, kSuperBlock>;
 
 constexpr int kRefinements = 2;
-
-Weights error_weights(const float* x, std::size_t sub_block) {
-  Weights out;
-  for (std::size_t start = 0; start < kSuperBlock; start += sub_block) {
-    double squares = 0;
-    for (std::size_t i = start; i < start + sub_block; ++i) {
-      squares += static_cast<double>(x[i]) * x[i];
-    }
-    const auto rms = static_cast<float>(std::sqrt(squares / static_cast<double>(sub_block)));
-    for (std::size_t i = start; i < start + sub_block; ++i) out[i] = rms + std::abs(x[i]);
-  }
-  return out;
-}
 
 // --- q4_k and q5_k: d * scale * q - dmin * min, 8 sub-blocks of 32 ---------------
 
@@ -46,7 +29,7 @@ struct AffineBlock {
 };
 
 /// Chooses the codes for the stored scales; answers the weighted squared error.
-double choose_codes(const float* x, const Weights& w, float hi, AffineBlock& block, float d,
+double choose_codes(const float* x, const float* w, float hi, AffineBlock& block, float d,
                     float dmin) {
   double error = 0;
   for (std::size_t j = 0; j < kSubs; ++j) {
@@ -66,7 +49,7 @@ double choose_codes(const float* x, const Weights& w, float hi, AffineBlock& blo
 }
 
 /// The d and dmin (both >= 0) that suit the scales and codes best.
-ScaleAndMin solve_common(const float* x, const Weights& w, const AffineBlock& block) {
+ScaleAndMin solve_common(const float* x, const float* w, const AffineBlock& block) {
   // x ~ d * a - dmin * b with a = scale * q, b = min.
   double aa = 0, ab = 0, bb = 0, xa = 0, xb = 0;
   for (std::size_t j = 0; j < kSubs; ++j) {
@@ -100,13 +83,12 @@ std::uint8_t six_bits(float value, float inverse) {
   return static_cast<std::uint8_t>(round_code(value * inverse, 0, kMaxSixBits));
 }
 
-AffineBlock fit_affine_block(const float* x, float hi) {
-  const Weights w = error_weights(x, kSub);
+AffineBlock fit_affine_block(const float* x, const float* w, float hi) {
   std::array<ScaleAndMin, kSubs> fits;
   float max_d = 0;
   float max_m = 0;
   for (std::size_t j = 0; j < kSubs; ++j) {
-    fits[j] = fit_scale_and_min(x + j * kSub, w.data() + j * kSub, kSub, hi, true);
+    fits[j] = fit_scale_and_min(x + j * kSub, w + j * kSub, kSub, hi, true);
     max_d = std::max(max_d, fits[j].d);
     max_m = std::max(max_m, -fits[j].m);
   }
@@ -150,7 +132,7 @@ constexpr float kLow6 = -32;
 constexpr float kHigh6 = 31;
 
 /// As above; codes are stored with 32 added.
-double choose_codes(const float* x, const Weights& w, const std::int8_t (&scales)[kSubs6], float d,
+double choose_codes(const float* x, const float* w, const std::int8_t (&scales)[kSubs6], float d,
                     Codes& q) {
   double error = 0;
   for (std::size_t j = 0; j < kSubs6; ++j) {
@@ -168,7 +150,7 @@ double choose_codes(const float* x, const Weights& w, const std::int8_t (&scales
   return error;
 }
 
-float solve_common(const float* x, const Weights& w, const std::int8_t (&scales)[kSubs6],
+float solve_common(const float* x, const float* w, const std::int8_t (&scales)[kSubs6],
                    const Codes& q) {
   double xa = 0;
   double aa = 0;
@@ -197,16 +179,16 @@ void pack_six_bits(const Codes& q, BlockQ6_K& out) {
 
 }  // namespace
 
-void encode(const float* x, BlockQ4_K& out) noexcept {
-  const AffineBlock block = fit_affine_block(x, 15);
+void encode(const float* x, const float* w, BlockQ4_K& out) noexcept {
+  const AffineBlock block = fit_affine_block(x, w, 15);
   out.d = block.d;
   out.dmin = block.dmin;
   pack_k_scales(block.scales, out.scales);
   pack_nibbles(block.q, out.qs);
 }
 
-void encode(const float* x, BlockQ5_K& out) noexcept {
-  const AffineBlock block = fit_affine_block(x, 31);
+void encode(const float* x, const float* w, BlockQ5_K& out) noexcept {
+  const AffineBlock block = fit_affine_block(x, w, 31);
   out.d = block.d;
   out.dmin = block.dmin;
   pack_k_scales(block.scales, out.scales);
@@ -218,12 +200,11 @@ void encode(const float* x, BlockQ5_K& out) noexcept {
   }
 }
 
-void encode(const float* x, BlockQ6_K& out) noexcept {
-  const Weights w = error_weights(x, kSub6);
+void encode(const float* x, const float* w, BlockQ6_K& out) noexcept {
   std::array<float, kSubs6> fits;
   float extreme = 0;
   for (std::size_t j = 0; j < kSubs6; ++j) {
-    fits[j] = fit_scale(x + j * kSub6, w.data() + j * kSub6, kSub6, kLow6, kHigh6);
+    fits[j] = fit_scale(x + j * kSub6, w + j * kSub6, kSub6, kLow6, kHigh6);
     if (std::abs(fits[j]) > std::abs(extreme)) extreme = fits[j];
   }
   // The largest goes to -128: the longer side.

@@ -131,6 +131,57 @@ INSTANTIATE_TEST_SUITE_P(
                     Quality{DType::kQ5_K, 0.0365}, Quality{DType::kQ6_K, 0.0174}),
     [](const auto& param) { return std::string(name(param.param.dtype)); });
 
+Floats round_trip(DType dtype, const Floats& values, const Floats& importance) {
+  std::vector<std::byte> bytes(row_bytes(dtype, values.size()).value());
+  quantize_row(dtype, values.data(), importance.data(), bytes.data(), values.size());
+  return decoded(dtype, bytes, values.size());
+}
+
+double weighted_error(const Floats& got, const Floats& want, const Floats& importance) {
+  double sum = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    sum += importance[i] * std::pow(static_cast<double>(got[i]) - want[i], 2);
+  }
+  return sum;
+}
+
+class Searched : public testing::TestWithParam<DType> {};
+
+// Inputs of language models differ by orders of magnitude from column to column.
+TEST_P(Searched, ImportancesLowerTheErrorsThatCount) {
+  const Floats values = normal(1 << 14, 0.02F);
+  Floats importance = normal(1 << 14, 1.5F);
+  for (float& v : importance) v = std::exp(v);
+  const double plain = weighted_error(round_trip(GetParam(), values), values, importance);
+  const double weighted =
+      weighted_error(round_trip(GetParam(), values, importance), values, importance);
+  EXPECT_LT(weighted, 0.93 * plain);
+}
+
+TEST_P(Searched, StrangeImportancesDoNoHarm) {
+  const Floats values = normal(512, 0.02F);
+  const double plain = relative_error(round_trip(GetParam(), values), values);
+  for (const float same : {0.0F, 1e-30F, 1.0F, 1e30F}) {
+    const Floats got = round_trip(GetParam(), values, Floats(512, same));
+    EXPECT_LE(relative_error(got, values), 1.5 * plain) << same;
+  }
+  Floats one(512);
+  one[7] = 1;  // nothing else counts
+  const Floats got = round_trip(GetParam(), values, one);
+  EXPECT_NEAR(got[7], values[7], 0.001F);
+  for (const float v : got) EXPECT_TRUE(std::isfinite(v));
+}
+
+INSTANTIATE_TEST_SUITE_P(DTypes, Searched,
+                         testing::Values(DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1,
+                                         DType::kQ4_K, DType::kQ5_K, DType::kQ6_K),
+                         [](const auto& param) { return std::string(name(param.param)); });
+
+TEST(QuantizeRow, Q8_0HasNoUseForImportances) {
+  const Floats values = normal(256, 1.0F);
+  EXPECT_EQ(round_trip(DType::kQ8_0, values, normal(256, 1.0F)), round_trip(DType::kQ8_0, values));
+}
+
 TEST(QuantizeRow, Q8_0IsFixedToTheBit) {
   Floats values(32);
   values[0] = 127 * 0.5F;  // d = 0.5 exactly
