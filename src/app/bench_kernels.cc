@@ -141,7 +141,7 @@ class KernelBench {
       auto& copy = copies.emplace_back();
       for (const std::int64_t n_out : n_outs) {
         ONDOL_TRY(auto made, weight(dtype, n_out, n_in));
-        all_bytes += static_cast<double>(made->stored_bytes());
+        all_bytes += static_cast<double>(device_.stored_bytes(*made));
         copy.push_back(std::move(made));
       }
     }

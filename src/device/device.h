@@ -77,11 +77,6 @@ class Weight {
   DType dtype() const { return dtype_; }
   std::int64_t n_rows() const { return n_rows_; }  // outputs of a matmul
   std::int64_t n_cols() const { return n_cols_; }  // inputs of a matmul
-  /// Bytes as the device keeps it: what a product with one row reads.
-  virtual std::uint64_t stored_bytes() const {
-    return static_cast<std::uint64_t>(n_rows_) *
-           row_bytes(dtype_, static_cast<std::uint64_t>(n_cols_)).value_or(0);
-  }
 
  protected:
   Weight(DType dtype, std::int64_t n_rows, std::int64_t n_cols)
@@ -179,6 +174,11 @@ class Device {
   /// that is missing or wrong is no error: it will be written anew.
   virtual std::unique_ptr<WeightCache> open_weight_cache(const WeightCacheOptions& options);
   virtual Result<std::unique_ptr<KvCache>> make_kv_cache(const KvCacheShape& shape) = 0;
+  /// Bytes of a weight of this device as it is kept: what a product with one row reads.
+  virtual std::uint64_t stored_bytes(const Weight& weight) const {
+    return static_cast<std::uint64_t>(weight.n_rows()) *
+           row_bytes(weight.dtype(), static_cast<std::uint64_t>(weight.n_cols())).value_or(0);
+  }
   virtual void upload(const Tensor& to, std::span<const float> from) = 0;
   /// Waits, then copies.
   virtual void download(const Tensor& from, std::span<float> to) = 0;

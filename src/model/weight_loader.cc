@@ -176,7 +176,7 @@ void WeightLoader::count(const device::Weight& weight, WeightUse use, bool is_ta
   if (use == WeightUse::kTable) return;
   WeightCounts& counts = store_.counts;
   const auto n_elements = static_cast<std::uint64_t>(weight.n_rows() * weight.n_cols());
-  (is_table ? counts.head_bytes : counts.layer_bytes) += weight.stored_bytes();
+  (is_table ? counts.head_bytes : counts.layer_bytes) += device_->stored_bytes(weight);
   if (use == WeightUse::kVector) return;
   (is_table ? counts.head_elements : counts.layer_elements) += n_elements;
 }

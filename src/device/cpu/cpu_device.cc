@@ -54,6 +54,12 @@ std::unique_ptr<WeightCache> CpuDevice::open_weight_cache(const WeightCacheOptio
   return std::make_unique<CpuWeightCache>(options, threads_);
 }
 
+std::uint64_t CpuDevice::stored_bytes(const Weight& weight) const {
+  const auto& kept = static_cast<const CpuWeight&>(weight);
+  if (!kept.is_packed()) return Device::stored_bytes(weight);
+  return static_cast<std::uint64_t>(kept.n_panels()) * kept.panel_bytes();
+}
+
 Result<std::unique_ptr<KvCache>> CpuDevice::make_kv_cache(const KvCacheShape& shape) {
   ONDOL_TRY(const auto layout, KvLayout::make(shape));
   ONDOL_TRY(auto memory, HostMemory::make(layout.total_bytes));

@@ -45,6 +45,7 @@ class CpuDevice final : public Device {
                                               std::shared_ptr<const void> keep_alive) override;
   std::unique_ptr<WeightCache> open_weight_cache(const WeightCacheOptions& options) override;
   Result<std::unique_ptr<KvCache>> make_kv_cache(const KvCacheShape& shape) override;
+  std::uint64_t stored_bytes(const Weight& weight) const override;
   void upload(const Tensor& to, std::span<const float> from) override;
   void download(const Tensor& from, std::span<float> to) override;
   std::span<const float> host_view(const Tensor& from) override;
