@@ -88,6 +88,10 @@ void put_block(const std::int8_t* codes, float scale, int tile_rows, int index,
   std::memcpy(to + kSumAt * rows, &sum, sizeof(sum));
   std::memcpy(to + kHalvesAt * rows, halves[0], sizeof(halves[0]));
   std::memcpy(to + (kHalvesAt + 4) * rows, halves[1], sizeof(halves[1]));
+  const std::int16_t centre[2] = {
+      static_cast<std::int16_t>(-kCentreBias * (halves[0][0] + halves[1][0])),
+      static_cast<std::int16_t>(-kCentreBias * (halves[0][1] + halves[1][1]))};
+  std::memcpy(to + kCentreAt * rows, centre, sizeof(centre));
 }
 
 /// Rows first .. first + n_rows - 1 of some activations, as kernels take them.

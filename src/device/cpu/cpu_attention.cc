@@ -37,7 +37,7 @@ void CpuDevice::kv_append(KvCache& cache, std::int64_t layer, Tensor k, Tensor v
     for (std::int64_t t = 0; t < k.n_rows; ++t) {
       const std::int64_t slot = slots[static_cast<std::size_t>(t)];
       const std::int64_t at = t * k.n_cols + head * shape.d_head;
-      store_kv(kv.layout(), kv.head(layer, slot / shape.page_tokens, head),
+      store_kv(kv.layout(), float_, kv.head(layer, slot / shape.page_tokens, head),
                slot % shape.page_tokens, keys + at, values + at);
     }
   });

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "device/cpu/quantized_rows.h"
+#include "tensor/quantize.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "device/cpu/float_kernels.cc"
@@ -162,19 +163,18 @@ void softcap(float* x, float cap, std::int64_t n) noexcept {
 }
 
 /// Sums of 16 codes for QuantizedRows: of those at 0 and 1 and at 2 and 3 of each quad.
-void sum_halves(const std::int8_t* codes, std::int16_t halves[2]) {
-  int lower = 0;
-  int upper = 0;
-  for (int quad = 0; quad < 4; ++quad, codes += 4) {
-    lower += codes[0] + codes[1];
-    upper += codes[2] + codes[3];
-  }
-  halves[0] = static_cast<std::int16_t>(lower);
-  halves[1] = static_cast<std::int16_t>(upper);
+using Halves = std::int16_t[2];
+
+/// n lanes of sums of codes that are n apart; n is a multiple of 4, or divides it.
+void fold_halves(const std::int32_t* lanes, std::int64_t n, Halves& halves) {
+  int sums[2] = {0, 0};
+  for (std::int64_t i = 0; i < n; ++i) sums[i % 4 / 2] += lanes[i];
+  halves[0] = static_cast<std::int16_t>(sums[0]);
+  halves[1] = static_cast<std::int16_t>(sums[1]);
 }
 
 /// 32 codes of x; returns their scale.
-float quantize_block(const float* x, std::int8_t* codes) {
+float quantize_block(const float* x, std::int8_t* codes, Halves (&halves)[2]) {
   const hn::CappedTag<float, 16> d;
   const hn::RebindToSigned<decltype(d)> di;
   const hn::Rebind<std::int8_t, decltype(d)> d8;
@@ -190,12 +190,39 @@ float quantize_block(const float* x, std::int8_t* codes) {
   // A peak so small that its inverse overflows gives zeros.
   const auto factor = hn::Set(d, peak > 1e-35F ? 127.0F / peak : 0.0F);
   const auto lowest = hn::Set(di, -127);
-  for (std::int64_t i = 0; i < kBlock; i += step) {
-    const auto code = hn::Max(hn::NearestInt(hn::Mul(hn::LoadU(d, x + i), factor)), lowest);
-    hn::StoreU(hn::DemoteTo(d8, code), d8, codes + i);
+  for (std::int64_t half = 0; half < 2; ++half) {
+    HWY_ALIGN std::int32_t
+        lanes[16];  // sums of codes: registers of fewer than four lanes go by turns
+    auto sum = hn::Zero(di);
+    for (std::int64_t i = half * 16; i < half * 16 + 16; i += step) {
+      const auto code = hn::Max(hn::NearestInt(hn::Mul(hn::LoadU(d, x + i), factor)), lowest);
+      hn::StoreU(hn::DemoteTo(d8, code), d8, codes + i);
+      if (step >= 4) {
+        sum = hn::Add(sum, code);
+      } else {
+        hn::StoreU(code, di, lanes + i % 16);
+      }
+    }
+    if (step >= 4) hn::StoreU(sum, di, lanes);
+    fold_halves(lanes, step >= 4 ? step : 16, halves[half]);
   }
   // What is broken must show in the outputs, as it does in float arithmetic.
   return peak / 127.0F + hn::GetLane(hn::SumOfLanes(d, poison));
+}
+
+void to_f16(const float* x, std::int64_t n, std::uint16_t* out) noexcept {
+  std::int64_t i = 0;
+#if (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2) || HWY_ARCH_ARM_A64
+  // Targets with an instruction for it; Highway's emulation leaves infinities out.
+  const hn::CappedTag<float, 16> d;
+  const hn::Rebind<hwy::float16_t, decltype(d)> d16;
+  const auto step = static_cast<std::int64_t>(hn::Lanes(d));
+  for (; i + step <= n; i += step) {
+    hn::StoreU(hn::DemoteTo(d16, hn::LoadU(d, x + i)), d16,
+               reinterpret_cast<hwy::float16_t*>(out + i));
+  }
+#endif
+  for (; i < n; ++i) out[i] = f32_to_f16(x[i]);
 }
 
 void quantize(const float* x, std::int64_t n_blocks, int tile_rows, int index,
@@ -204,10 +231,8 @@ void quantize(const float* x, std::int64_t n_blocks, int tile_rows, int index,
   std::uint8_t* to = records + static_cast<std::size_t>(index) * 4;
   for (std::int64_t block = 0; block < n_blocks; ++block, x += kBlock, to += kRecordBytes * rows) {
     alignas(32) std::int8_t codes[kBlock];
-    std::int16_t halves[2][2];
-    const float scale = quantize_block(x, codes);
-    sum_halves(codes, halves[0]);
-    sum_halves(codes + kBlock / 2, halves[1]);
+    Halves halves[2];
+    const float scale = quantize_block(x, codes, halves);
     const int total = halves[0][0] + halves[0][1] + halves[1][0] + halves[1][1];
     const float sum = scale * static_cast<float>(total);
     for (std::size_t q = 0; q < kQuads; ++q) std::memcpy(to + q * rows * 4, codes + q * 4, 4);
@@ -215,6 +240,9 @@ void quantize(const float* x, std::int64_t n_blocks, int tile_rows, int index,
     std::memcpy(to + kSumAt * rows, &sum, 4);
     std::memcpy(to + kHalvesAt * rows, halves[0], 4);
     std::memcpy(to + (kHalvesAt + 4) * rows, halves[1], 4);
+    const Halves centre = {static_cast<std::int16_t>(-kCentreBias * (halves[0][0] + halves[1][0])),
+                           static_cast<std::int16_t>(-kCentreBias * (halves[0][1] + halves[1][1]))};
+    std::memcpy(to + kCentreAt * rows, centre, 4);
   }
 }
 
@@ -306,8 +334,8 @@ void matmul(DType dtype, const void* w, std::int64_t n_w, std::int64_t n_cols, c
 }  // namespace
 
 const FloatKernels& table() {
-  static constexpr FloatKernels kTable = {rms_norm, rope,    gated_act, add,
-                                          scale,    softcap, quantize,  matmul};
+  static constexpr FloatKernels kTable = {rms_norm, rope,     gated_act, add,   scale,
+                                          softcap,  quantize, to_f16,    matmul};
   return kTable;
 }
 

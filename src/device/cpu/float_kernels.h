@@ -31,6 +31,8 @@ struct FloatKernels {
   /// (quantized_rows.h), of which it is row `index` of tile_rows.
   void (*quantize)(const float* x, std::int64_t n_blocks, int tile_rows, int index,
                    std::uint8_t* records) noexcept;
+  /// Rounded to nearest even, as f32_to_f16 (tensor/quantize.h) does.
+  void (*to_f16)(const float* x, std::int64_t n, std::uint16_t* out) noexcept;
   /// out[t * out_stride + r] = w[r] . x[t] for n_w rows of an f32, f16 or bf16
   /// matrix (dense, n_cols wide) and n_x rows of x.
   void (*matmul)(DType dtype, const void* w, std::int64_t n_w, std::int64_t n_cols, const float* x,

@@ -267,6 +267,19 @@ ONDOL_INLINE typename Isa::Floats half_sum(const std::uint8_t* halves) {
   return Isa::set(static_cast<float>(pair[0] + pair[1]));
 }
 
+/// What the dots of a sub-block start from. row: a row's part of a record.
+template <class Isa, int kCodeBias, int kSubs, int kRows>
+ONDOL_INLINE typename Isa::Centre centre_of(const std::uint8_t* row, int sub) {
+  const std::uint8_t* const halves = row + kHalvesAt * kRows;
+  if constexpr (kSubs == 2) {
+    return Isa::template centre<kCodeBias>(halves + sub * kRows * 4);
+  } else if constexpr (kCodeBias == kCentreBias) {
+    return Isa::template centre<-1>(row + kCentreAt * kRows);
+  } else {
+    return Isa::template centre<kCodeBias>(halves, halves + kRows * 4);
+  }
+}
+
 /// One block: acc[m][g] of kRows rows of x and kGroups registers of outputs. x: a record.
 template <class Isa, DType kDType, int kRows, int kGroups, class Source>
 ONDOL_INLINE void add_block(const Source& source, int first_group, const std::uint8_t* x,
@@ -289,10 +302,7 @@ ONDOL_INLINE void add_block(const Source& source, int first_group, const std::ui
       for (int m = 0; m < kRows; ++m) {
         const typename Isa::Bytes a = Isa::quad(x + (quad * kRows + m) * 4);
         if (i == 0 && kCodeBias != 0) {
-          const std::uint8_t* const halves = x + kHalvesAt * kRows + m * 4;
-          const auto centre = kSubs == 2
-                                  ? Isa::template centre<kCodeBias>(halves + s * kRows * 4)
-                                  : Isa::template centre<kCodeBias>(halves, halves + kRows * 4);
+          const auto centre = centre_of<Isa, kCodeBias, kSubs, kRows>(x + m * 4, s);
 #pragma GCC unroll 8
           for (int g = 0; g < kGroups; ++g) dots[m][g].start_at(centre, w[g], a);
         } else {

@@ -18,6 +18,7 @@ struct Avx2 : Avx2Common {
   using Centre = __m256i;  // 16 lanes of 16 bits
   template <int kBias, class... Halves>
   ONDOL_INLINE static Centre centre(Halves... at) {
+    if constexpr (kBias == -1) return halves(at...);
     return _mm256_mullo_epi16(halves(at...), _mm256_set1_epi16(-kBias));
   }
 

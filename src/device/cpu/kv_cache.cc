@@ -1,5 +1,6 @@
 #include "device/cpu/kv_cache.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
@@ -26,8 +27,9 @@ std::optional<std::size_t> aligned_product(std::initializer_list<std::uint64_t> 
 std::int64_t padded(std::int64_t n) { return ceil_div<std::int64_t>(n, kKvPad) * kKvPad; }
 
 /// Writes n values of a row of codes that are `stride` elements apart.
-void store_values(const KvLayout& layout, std::uint8_t* codes, std::uint8_t* scales,
-                  std::int64_t stride, std::int64_t scale_stride, const float* values) {
+void store_values(const KvLayout& layout, const FloatKernels& kernels, std::uint8_t* codes,
+                  std::uint8_t* scales, std::int64_t stride, std::int64_t scale_stride,
+                  const float* values) {
   const std::int64_t n = layout.d_head;
   if (layout.dtype == DType::kF32) {
     auto* to = reinterpret_cast<float*>(codes);
@@ -36,7 +38,15 @@ void store_values(const KvLayout& layout, std::uint8_t* codes, std::uint8_t* sca
   }
   if (layout.dtype == DType::kF16) {
     auto* to = reinterpret_cast<std::uint16_t*>(codes);
-    for (std::int64_t i = 0; i < n; ++i) to[i * stride] = f32_to_f16(values[i]);
+    if (stride == 1) return kernels.to_f16(values, n, to);
+    std::array<std::uint16_t, 64> some{};
+    for (std::int64_t i = 0; i < n; i += std::ssize(some)) {
+      const std::int64_t n_some = std::min<std::int64_t>(n - i, std::ssize(some));
+      kernels.to_f16(values + i, n_some, some.data());
+      for (std::int64_t j = 0; j < n_some; ++j) {
+        to[(i + j) * stride] = some[static_cast<std::size_t>(j)];
+      }
+    }
     return;
   }
   for (std::int64_t block = 0; block < n / kScaleBlock; ++block) {
@@ -122,14 +132,14 @@ Result<KvLayout> KvLayout::make(const KvCacheShape& shape) {
   return layout;
 }
 
-void store_kv(const KvLayout& layout, std::uint8_t* head, std::int64_t token, const float* k,
-              const float* v) noexcept {
+void store_kv(const KvLayout& layout, const FloatKernels& kernels, std::uint8_t* head,
+              std::int64_t token, const float* k, const float* v) noexcept {
   const auto at = static_cast<std::size_t>(token);
-  store_values(layout, head + at * layout.element_bytes, head + layout.k_scales_at + at * 2,
-               layout.tokens_pad, layout.tokens_pad, k);
+  store_values(layout, kernels, head + at * layout.element_bytes,
+               head + layout.k_scales_at + at * 2, layout.tokens_pad, layout.tokens_pad, k);
   const std::size_t n_scales = static_cast<std::size_t>(layout.d_head / kScaleBlock);
   store_values(
-      layout,
+      layout, kernels,
       head + layout.v_at + at * static_cast<std::size_t>(layout.d_pad) * layout.element_bytes,
       head + layout.v_scales_at + at * n_scales * 2, 1, 1, v);
 }

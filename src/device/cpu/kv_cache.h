@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "device/cpu/float_kernels.h"
 #include "device/cpu/host_memory.h"
 #include "device/device.h"
 
@@ -62,7 +63,7 @@ class CpuKvCache final : public KvCache {
 };
 
 /// Stores one token of one head. k, v: [d_head].
-void store_kv(const KvLayout& layout, std::uint8_t* head, std::int64_t token_in_page,
-              const float* k, const float* v) noexcept;
+void store_kv(const KvLayout& layout, const FloatKernels& kernels, std::uint8_t* head,
+              std::int64_t token_in_page, const float* k, const float* v) noexcept;
 
 }  // namespace ondol::device::cpu

@@ -11,6 +11,8 @@
 //                                              of columns 0..15 and 16..31: the sums of
 //                                              the codes at 0 and 1, and at 2 and 3, of
 //                                              each quad
+//               centre[tile_rows] (i16, i16)   -8 times the sum of the two halves: what
+//                                              a dot with codes of bias 8 starts from
 //
 // The last row tile is filled up with rows of zeros.
 //
@@ -31,7 +33,9 @@ constexpr std::size_t kCodesBytes = kBlock;                // of a row's part of
 constexpr std::size_t kScaleAt = kCodesBytes;              // all times tile_rows
 constexpr std::size_t kSumAt = kScaleAt + sizeof(float);   //
 constexpr std::size_t kHalvesAt = kSumAt + sizeof(float);  //
-constexpr std::size_t kRecordBytes = kHalvesAt + 2 * sizeof(std::int32_t);
+constexpr std::size_t kCentreAt = kHalvesAt + 2 * sizeof(std::int32_t);
+constexpr std::size_t kRecordBytes = kCentreAt + sizeof(std::int32_t);
+constexpr int kCentreBias = 8;
 
 /// Blocks that are written twice, see refine.h: each adds another scale * code.
 struct FineBlocks {
