@@ -115,6 +115,17 @@ void clear(const KvLayout& layout, std::int64_t n, const AttentionState& state) 
   for (std::int64_t i = 0; i < n * layout.d_pad; ++i) state.out[i] = 0.0F;
 }
 
+Q8Tile q8_tile(const KvLayout& layout, const Place& at) {
+  const std::int64_t n_scales = layout.d_head / 32;
+  return {at.head + at.token,
+          at.head + layout.k_scales_at + at.token * 2,
+          layout.tokens_pad,
+          at.head + layout.v_at + at.token * layout.d_pad,
+          at.head + layout.v_scales_at + at.token * n_scales * 2,
+          layout.d_pad,
+          n_scales};
+}
+
 /// The tiles of a split, in order. Tiles begin at fixed tokens of a page, wherever
 /// the window does.
 void attend_split(const AttentionCall& call, std::int64_t from, std::int64_t to,
@@ -138,8 +149,11 @@ void attend_split(const AttentionCall& call, std::int64_t from, std::int64_t to,
 
     const Step step{call, state, position, tile_pad, n_tokens};
     Active active = active_queries(step);
-    if (layout.dtype == DType::kF16 && active.n <= kFewQueries) {
+    const bool few = active.n <= kFewQueries;
+    if (few && layout.dtype == DType::kF16) {
       process_tile(step, f16_tile(layout, at, place(next < to ? next : position)), active);
+    } else if (few && layout.dtype == DType::kQ8_0) {
+      process_tile(step, q8_tile(layout, at), active);
     } else {
       process_tile(step, load_tile(layout, at.head, at.token, tile_pad, n_tokens, call.scratch),
                    active);

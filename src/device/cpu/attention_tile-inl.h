@@ -14,7 +14,6 @@
 
 #include "device/cpu/attention.h"
 #include "device/cpu/attention_lanes-inl.h"
-#include "tensor/quantize.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ondol::device::cpu {
@@ -79,11 +78,36 @@ HWY_INLINE Vec load_i8(F32 d, const std::uint8_t* at) {
                        hn::PromoteTo(d32, hn::LoadU(d8, reinterpret_cast<const std::int8_t*>(at))));
 }
 
-float f16_at(const std::uint8_t* at) {
+/// One f16 to every lane.
+HWY_INLINE Vec set_f16(F32 d, const std::uint8_t* at) {
+  const hn::Rebind<std::uint16_t, F32> d_bits;
+  const hn::Rebind<hwy::float16_t, F32> d16;
   std::uint16_t bits = 0;
   __builtin_memcpy(&bits, at, sizeof(bits));
-  return f16_to_f32(bits);
+  return hn::PromoteTo(d, hn::BitCast(d16, hn::Set(d_bits, bits)));
 }
+
+/// A tile in q8_0 as the cache holds it, for as few queries as F16Tile is for.
+struct Q8Tile {
+  const std::uint8_t* k = nullptr;         // [d_head][k_stride] i8
+  const std::uint8_t* k_scales = nullptr;  // [d_head / 32][k_stride] f16
+  std::int64_t k_stride = 0;
+  const std::uint8_t* v = nullptr;         // [n_tokens][d_pad] i8
+  const std::uint8_t* v_scales = nullptr;  // [n_tokens][n_scales] f16
+  std::int64_t d_pad = 0;
+  std::int64_t n_scales = 0;
+
+  HWY_INLINE Vec key(F32 d, std::int64_t e, std::int64_t token) const {
+    return hn::Mul(load_i8(d, k + e * k_stride + token),
+                   load_f16(d, k_scales + (e / 32 * k_stride + token) * 2));
+  }
+  HWY_INLINE Vec value(F32 d, std::int64_t token, std::int64_t e) const {
+    return hn::Mul(load_i8(d, v + token * d_pad + e),
+                   set_f16(d, v_scales + (token * n_scales + e / 32) * 2));
+  }
+  HWY_INLINE void prefetch_keys(std::int64_t /*e*/) const {}
+  HWY_INLINE void prefetch_values(std::int64_t /*token*/) const {}
+};
 
 /// n_rows rows of n values; row r is from + r * stride elements.
 void convert_f16(const std::uint8_t* from, std::int64_t stride, std::int64_t n_rows, std::int64_t n,
@@ -117,7 +141,7 @@ void convert_v_q8(const KvLayout& layout, const std::uint8_t* head, std::int64_t
     const std::uint8_t* codes = head + layout.v_at + (token + t) * layout.d_pad;
     const std::uint8_t* scales = head + layout.v_scales_at + (token + t) * n_scales * 2;
     for (std::int64_t i = 0; i < layout.d_head; i += lanes()) {
-      const Vec factor = hn::Set(d, f16_at(scales + i / 32 * 2));
+      const Vec factor = set_f16(d, scales + i / 32 * 2);
       hn::StoreU(hn::Mul(load_i8(d, codes + i), factor), d, to + t * layout.d_pad + i);
     }
   }
