@@ -7,16 +7,20 @@ Two questions, two tables:
    keys and values. The smaller the KL, the less the engine's own rounding adds.
 2. The encoder. From one f16 file `ondol quantize` and llama.cpp's quantizer make
    files of the same type, without and with the same importance matrix; both run on
-   ondol's reference device and are held against the f16 file there. The smaller the
+   one device of ondol's and are held against the f16 file there. The smaller the
    KL, the less the quantizer lost.
 
-Runs in a Python that has llama-cpp-python and numpy; ondol is the binary given. Prints
-the tables and, with --json, a file of all numbers.
+    ./dev bench quality                                both, 2000 tokens of Moby-Dick
+    ./dev bench quality --part encoder --tokens 10000
+
+Runs in the virtual environment of llama-cpp-python that `./dev bench peers` makes (and
+makes it if need be), or in a Python that has it already: --python.
 """
 import argparse
 import ctypes
 import json
 import math
+import os
 import pathlib
 import struct
 import subprocess
@@ -24,19 +28,24 @@ import sys
 import tempfile
 import time
 
-import llama_cpp
-import numpy
+try:
+    import llama_cpp
+    import numpy
+except ImportError:  # then this runs again where they are: run_in_environment
+    llama_cpp = None
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 WINDOW = 512
 FILE_TYPES = {"q4_0": 2, "q4_1": 3, "q8_0": 7, "q5_0": 8, "q5_1": 9, "q4_k": 14, "q4_k_m": 15,
               "q5_k": 16, "q5_k_m": 17, "q6_k": 18}
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--ondol", default="build/release/bin/ondol")
-    parser.add_argument("--model", default=".cache/test-data/smollm2.gguf")
-    parser.add_argument("--text", default=".cache/test-data/moby-dick.txt")
+    parser = argparse.ArgumentParser(prog="./dev bench quality", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ondol", default=ROOT / "build/release/bin/ondol")
+    parser.add_argument("--model", default=ROOT / ".cache/test-data/smollm2.gguf")
+    parser.add_argument("--text", default=ROOT / ".cache/test-data/moby-dick.txt")
     parser.add_argument("--tokens", type=int, default=2000)
     parser.add_argument("--skip-tokens", type=int, default=0,
                         help="leave out so much of the text's beginning (default 0)")
@@ -45,8 +54,24 @@ def parse_arguments():
     parser.add_argument("--types", default="q4_0,q8_0,q4_k_m,q6_k")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--part", choices=["engine", "encoder", "both"], default="both")
+    parser.add_argument("--device", choices=["reference", "cpu"], default="reference",
+                        help="where the quantizers' files run: cpu is ten times as fast and adds its own, "
+                             "equal, rounding to both (default reference)")
     parser.add_argument("--json", help="write all numbers to this file")
+    parser.add_argument("--python", help="an interpreter that has llama-cpp-python")
     return parser.parse_args()
+
+
+def run_in_environment(python):
+    """Starts this program anew under an interpreter that has llama-cpp-python; does not return."""
+    sys.path.insert(0, str(ROOT / "bench/peers"))
+    import engines
+    if os.environ.get("ONDOL_QUALITY_PYTHON"):
+        sys.exit(f"{sys.executable} has no llama-cpp-python and numpy")
+    if python is None:
+        python = engines.PeerEngine.installed(engines.PEERS[0], ROOT / ".cache/bench-peers").python
+    os.environ["ONDOL_QUALITY_PYTHON"] = str(python)
+    os.execv(python, [str(python), __file__, *sys.argv[1:]])
 
 
 class Ondol:
@@ -54,7 +79,7 @@ class Ondol:
         self.binary, self.threads = binary, threads
 
     def json(self, *arguments):
-        command = [self.binary, *map(str, arguments), "--json"]
+        command = [str(self.binary), *map(str, arguments), "--json"]
         done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8")
         if done.returncode != 0:
             sys.exit(f"failed: {' '.join(command)}")
@@ -62,7 +87,7 @@ class Ondol:
 
     def perplexity(self, model, text, tokens, *more):
         return self.json("perplexity", "-m", model, "-f", text, "--tokens", tokens, "--window", WINDOW,
-                         "--stride", WINDOW - 1, "--threads", self.threads, *more)
+                         "--stride", WINDOW - 1, "--threads", self.threads, "--no-weight-cache", *more)
 
 
 def quiet_llama():
@@ -233,9 +258,9 @@ class Bench:
         self.f16 = self.folder / "f16.gguf"
         self.ondol.json("quantize", a.model, self.f16, "--type", "f16", "--threads", a.threads)
 
-    def reference(self, model, name):
+    def reference(self, model, name, device="reference"):
         path = self.folder / name
-        score = self.ondol.perplexity(model, self.text, self.arguments.tokens, "--device", "reference",
+        score = self.ondol.perplexity(model, self.text, self.arguments.tokens, "--device", device,
                                       "--kv-dtype", "f32", "--save-logits", path)
         return path, score
 
@@ -263,9 +288,9 @@ class Bench:
         a = self.arguments
         imatrix = self.folder / "imatrix.gguf"
         self.ondol.json("imatrix", "-m", self.f16, "-f", self.other, "-o", imatrix, "--tokens", a.imatrix_tokens,
-                        "--threads", a.threads)
+                        "--threads", a.threads, "--no-weight-cache")
         importances = read_imatrix(imatrix)
-        reference, score = self.reference(self.f16, "f16.npy")
+        reference, score = self.reference(self.f16, "f16.npy", a.device)
         rows = [["f16", "", "", "", f"{score['perplexity']:.3f}", "", "", ""]]
         for type_name in self.types:
             for with_imatrix in [False, True]:
@@ -278,7 +303,7 @@ class Bench:
                     else:
                         seconds = llama_quantize(self.f16, path, type_name, a.threads,
                                                  importances if with_imatrix else None)
-                    result = self.ondol.perplexity(path, self.text, a.tokens, "--device", "reference",
+                    result = self.ondol.perplexity(path, self.text, a.tokens, "--device", a.device,
                                                    "--kv-dtype", "f32", "--kl-reference", reference)
                     size = path.stat().st_size
                     self.numbers["encoder"].append({"type": type_name, "imatrix": with_imatrix, "by": who,
@@ -287,12 +312,14 @@ class Bench:
                                  f"{seconds:.1f} s", *cells(result)])
                     path.unlink()
         print_rows(f"The encoder: files made of one f16 file, {a.tokens} tokens, against that file; "
-                   "all on ondol's reference device",
+                   f"all on ondol's {a.device} device",
                    ["type", "made by", "size", "time", "perplexity", "KL mean", "KL max", "same top token"], rows)
 
 
 def main():
     arguments = parse_arguments()
+    if llama_cpp is None:
+        run_in_environment(arguments.python)
     quiet_llama()
     with tempfile.TemporaryDirectory(prefix="ondol-quality-") as folder:
         bench = Bench(arguments, pathlib.Path(folder))
