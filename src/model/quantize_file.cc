@@ -173,7 +173,7 @@ Result<QuantizeSummary> quantize_file(const ModelFile& file, const std::filesyst
   if (options.imatrix != nullptr) {
     ONDOL_TRY_VOID(check_importances(*options.imatrix, options.imatrix_name, targets));
   }
-  const QuantizeSummary summary = summarize(targets, options.imatrix);
+  QuantizeSummary summary = summarize(targets, options.imatrix);
   ONDOL_TRY(const std::uint32_t alignment, alignment_of(file.metadata()));
   GgufWriter writer(alignment);
   ONDOL_TRY_VOID(copy_metadata(file, writer));
