@@ -54,6 +54,7 @@ Result<void> CpuWeightCache::open(const WeightCacheOptions& options, ThreadPool&
 
 Result<void> CpuWeightCache::verify(ThreadPool& threads) const {
   std::vector<const WeightEntry*> all;
+  all.reserve(entries_.size());
   for (const auto& [name, entry] : entries_) all.push_back(&entry);
   std::atomic<const WeightEntry*> wrong = nullptr;
   threads.parallel_for(std::ssize(all), 1, [&](std::int64_t begin, std::int64_t end, int) {
