@@ -18,7 +18,7 @@ struct Architecture {
   std::string_view name;  // as the file has it
   Layout layout;
   MakeFamily make;
-  std::string_view hf_scope = "";  // where config.json keeps the text model
+  std::string_view hf_scope{};  // where config.json keeps the text model
 };
 
 constexpr std::array kArchitectures = {
