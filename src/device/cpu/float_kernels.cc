@@ -166,9 +166,10 @@ void softcap(float* x, float cap, std::int64_t n) noexcept {
 using Halves = std::int16_t[2];
 
 /// n lanes of sums of codes that are n apart; n is a multiple of 4, or divides it.
+/// Codes of values that are no finite numbers may be anything: sums wrap.
 void fold_halves(const std::int32_t* lanes, std::int64_t n, Halves& halves) {
-  int sums[2] = {0, 0};
-  for (std::int64_t i = 0; i < n; ++i) sums[i % 4 / 2] += lanes[i];
+  std::uint32_t sums[2] = {0, 0};
+  for (std::int64_t i = 0; i < n; ++i) sums[i % 4 / 2] += static_cast<std::uint32_t>(lanes[i]);
   halves[0] = static_cast<std::int16_t>(sums[0]);
   halves[1] = static_cast<std::int16_t>(sums[1]);
 }
