@@ -67,10 +67,11 @@ TEST_F(DraftModelTest, SaysTheLikeliestWhateverCameBefore) {
                   request.guesses.begin() + static_cast<std::ptrdiff_t>(n_right));
       text.push_back(static_cast<std::int32_t>(draw(12)));
     }
-    if (draw(10) == 0 || texts.begin()->second.size() > 400) {
-      draft->forget(texts.begin()->first);
-      texts.erase(texts.begin());
-    }
+    std::erase_if(texts, [&](const auto& entry) {
+      if (entry.second.size() < 400 && draw(50) != 0) return false;
+      draft->forget(entry.first);
+      return true;
+    });
   }
 }
 

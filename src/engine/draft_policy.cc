@@ -7,8 +7,11 @@ namespace {
 
 // Less than this lies in the noise of what steps take.
 constexpr double kLeastGain = 1.03;
-// A step keeps this share of what was counted before it: about 30 steps matter.
-constexpr double kFade = 0.97;
+// What was counted before weighs so much less with each look at new guesses: a text that
+// turns from one kind to another is noticed within a few steps.
+constexpr double kKeepPerLook = 0.7;
+// And with each step: guesses that failed are tried again after some 70 steps.
+constexpr double kKeepPerStep = 0.99;
 // What is usual weighs as much as so many guesses.
 constexpr double kUsualWeight = 1.5;
 // By evidence: what to expect of a sequence of which nothing is known yet.
@@ -27,14 +30,15 @@ double Acceptance::of(Evidence evidence) const {
 }
 
 void Acceptance::fade() {
-  for (double& n : n_right_) n *= kFade;
-  for (double& n : n_tried_) n *= kFade;
+  for (double& n : n_right_) n *= kKeepPerStep;
+  for (double& n : n_tried_) n *= kKeepPerStep;
 }
 
 void Acceptance::add(Evidence evidence, std::int64_t n_guesses, std::int64_t n_accepted) {
   const auto i = static_cast<std::size_t>(evidence);
-  n_right_[i] += static_cast<double>(n_accepted);
-  n_tried_[i] += static_cast<double>(std::min(n_accepted + 1, n_guesses));
+  const std::int64_t n_tried = std::min(n_accepted + 1, n_guesses);
+  n_right_[i] = kKeepPerLook * n_right_[i] + static_cast<double>(n_accepted);
+  n_tried_[i] = kKeepPerLook * n_tried_[i] + static_cast<double>(n_tried);
 }
 
 Choice choose_guesses(std::span<const Chance> chances, std::int64_t budget,

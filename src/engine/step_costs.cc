@@ -8,10 +8,10 @@ namespace ondol::engine {
 
 // Of three the median: one step that something else held up changes nothing.
 double StepCosts::Cost::median() const {
-  std::array<double, kSamples> sorted = ms;
-  const auto n = static_cast<std::ptrdiff_t>(std::min<std::int64_t>(n_seen, kSamples));
-  std::sort(sorted.begin(), sorted.begin() + n);
-  return sorted[static_cast<std::size_t>((n - 1) / 2)];
+  const auto& [a, b, c] = ms;
+  if (n_seen == 1) return a;
+  if (n_seen == 2) return std::min(a, b);
+  return std::max(std::min(a, b), std::min(std::max(a, b), c));
 }
 
 void StepCosts::add(std::int64_t n_sequences, std::int64_t n_guesses, double ms) {
