@@ -20,7 +20,7 @@ class StepCosts {
  public:
   /// Samples after which a cost is forgotten, and sooner when it was seen less than kSamples times.
   static constexpr std::int64_t kKeep = 1024;
-  static constexpr std::int64_t kKeepFew = 64;
+  static constexpr std::int64_t kKeepFew = 256;
   static constexpr int kSamples = 3;
 
   /// REQUIRES: 0 <= n_guesses <= kMaxStepGuesses.

@@ -6,8 +6,7 @@ import unittest
 import cli
 from cli import SMOLLM2, USAGE
 
-REPEAT = ("<|im_start|>user\nRepeat this list: red apples, green pears, blue plums, red apples, green pears, "
-          "blue plums.<|im_end|>\n<|im_start|>assistant\n")
+REPEAT = "red, green, blue, white, red, green, blue, white, red, green, blue, white,"
 STORY = "Once upon a time, in a small village by the sea,"
 
 
@@ -32,7 +31,7 @@ class Speculation(cli.CliTest):
         self.assertGreater(n_accepted, 10)
 
     def test_draft_model(self):
-        """The model drafts for itself: greedy guesses are right, but for ties of rounding there are none."""
+        """The model drafts for itself, which cannot pay: it is found out and changes nothing."""
         without = self.complete(STORY, "--temp", 0, "--speculate", "off")
         out = self.complete(STORY, "--temp", 0, "--draft-model", SMOLLM2)
         self.assertEqual(out["ids"], without["ids"])
