@@ -29,14 +29,17 @@ bool KvPages::grow(std::vector<std::int32_t>& table, std::int64_t n_tokens) {
   return true;
 }
 
-void KvPages::release(std::vector<std::int32_t>& table) {
-  for (auto it = table.rbegin(); it != table.rend(); ++it) {
-    const auto page = static_cast<std::size_t>(*it);
+void KvPages::shrink(std::vector<std::int32_t>& table, std::int64_t n_tokens) {
+  const auto n_kept = static_cast<std::size_t>(pages_for(n_tokens));
+  while (table.size() > n_kept) {
+    const auto page = static_cast<std::size_t>(table.back());
     ONDOL_CHECK(page < in_use_.size() && in_use_[page]);
     in_use_[page] = false;
-    free_.push_back(*it);
+    free_.push_back(table.back());
+    table.pop_back();
   }
-  table.clear();
 }
+
+void KvPages::release(std::vector<std::int32_t>& table) { shrink(table, 0); }
 
 }  // namespace ondol::engine

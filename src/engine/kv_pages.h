@@ -26,6 +26,9 @@ class KvPages {
   /// and no change, when too few are free.
   [[nodiscard]] bool grow(std::vector<std::int32_t>& table, std::int64_t n_tokens);
 
+  /// Frees the pages of `table` behind those that n_tokens need.
+  void shrink(std::vector<std::int32_t>& table, std::int64_t n_tokens);
+
   /// Frees all pages of `table` and empties it.
   void release(std::vector<std::int32_t>& table);
 

@@ -51,6 +51,7 @@ struct GenerationRequest {
   std::int32_t n_top_logprobs = -1;       // -1: none, 0: of the chosen token only, else + top n
   std::int32_t priority = 0;              // higher goes first
   std::unique_ptr<TokenMask> mask;        // may be null
+  bool speculate = true;                  // with EngineOptions::speculation; never changes tokens
 };
 
 enum class FinishReason : std::uint8_t {
@@ -68,12 +69,14 @@ struct TokenLogprob {
 
 /// Where the time of a request went, milliseconds.
 struct Timings {
-  double queue_ms = 0;         // submit to first computed token
-  double prefill_ms = 0;       // first computed token to first token out
-  double decode_ms = 0;        // first token out to the last
-  std::int64_t n_prompt = 0;   // prompt tokens
-  std::int64_t n_cached = 0;   // of them, found in the cache
-  std::int64_t n_decoded = 0;  // new tokens
+  double queue_ms = 0;                // submit to first computed token
+  double prefill_ms = 0;              // first computed token to first token out
+  double decode_ms = 0;               // first token out to the last
+  std::int64_t n_prompt = 0;          // prompt tokens
+  std::int64_t n_cached = 0;          // of them, found in the cache
+  std::int64_t n_decoded = 0;         // new tokens
+  std::int64_t n_draft = 0;           // tokens guessed by speculation
+  std::int64_t n_draft_accepted = 0;  // of them, those that the answer says
 };
 
 /// Zero or more tokens, then exactly one finish.

@@ -33,6 +33,17 @@ std::span<const Work> Scheduler::plan() {
   return work_;
 }
 
+std::int64_t Scheduler::reserve(Sequence& sequence, std::int64_t n_guesses) {
+  ONDOL_CHECK(sequence.state == Sequence::State::kRunning);
+  const std::int64_t page_tokens = pages_.page_tokens();
+  const std::int64_t n_own = std::ssize(sequence.pages) * page_tokens - sequence.n_known();
+  const std::int64_t n = std::min(n_guesses, n_own + pages_.n_free() * page_tokens);
+  ONDOL_CHECK(pages_.grow(sequence.pages, sequence.n_known() + n));
+  return n;
+}
+
+void Scheduler::settle(Sequence& sequence) { pages_.shrink(sequence.pages, sequence.n_known()); }
+
 void Scheduler::commit() {
   for (const Work& work : work_) work.sequence->n_computed += work.n_tokens;
   work_.clear();

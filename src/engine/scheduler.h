@@ -51,6 +51,13 @@ class Scheduler {
   /// is no sequence. Valid until the next call of plan, add or remove.
   std::span<const Work> plan();
 
+  /// Room for up to n_guesses tokens behind the known ones, in pages that nobody
+  /// uses: a guess never costs another sequence its pages. Answers for how many there
+  /// is room. REQUIRES: after plan(), a running sequence; settle() before the next plan().
+  std::int64_t reserve(Sequence& sequence, std::int64_t n_guesses);
+  /// Frees the room that guesses took and known tokens do not need.
+  void settle(Sequence& sequence);
+
   /// The planned work is done: computed advances.
   void commit();
 

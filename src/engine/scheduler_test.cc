@@ -40,6 +40,52 @@ TEST(KvPages, FreeingTwiceIsABug) {
   EXPECT_DEATH(pages.release(copy), "in_use_");
 }
 
+TEST(KvPages, ShrinksToWhatTokensNeed) {
+  KvPages pages(4, 8);
+  std::vector<std::int32_t> table;
+  ASSERT_TRUE(pages.grow(table, 32));
+  const std::vector<std::int32_t> all = table;
+  pages.shrink(table, 17);
+  EXPECT_EQ(table, (std::vector<std::int32_t>{all[0], all[1], all[2]}));
+  EXPECT_EQ(pages.n_free(), 1);
+  pages.shrink(table, 24);  // nothing to free
+  pages.shrink(table, 100);
+  EXPECT_EQ(table.size(), 3U);
+  pages.shrink(table, 0);
+  EXPECT_EQ(pages.n_used(), 0);
+}
+
+// Guesses take free pages and give them back; who holds pages keeps them.
+TEST(Scheduler, GuessesTakeOnlyFreePages) {
+  Scheduler scheduler(KvPages(6, 4), {2, 32});
+  Sequence a;
+  Sequence b;
+  a.id = 1;
+  b.id = 2;
+  a.tokens.assign(6, 7);
+  b.tokens.assign(5, 7);
+  scheduler.add(a);
+  scheduler.add(b);
+  ASSERT_EQ(scheduler.plan().size(), 2U);
+  ASSERT_EQ(scheduler.pages().n_free(), 2);
+  EXPECT_EQ(scheduler.reserve(a, 2), 2);  // of its own last page
+  EXPECT_EQ(scheduler.pages().n_free(), 2);
+  EXPECT_EQ(scheduler.reserve(a, 5), 5);
+  EXPECT_EQ(scheduler.reserve(b, 8), 7);  // what is left
+  EXPECT_EQ(scheduler.pages().n_free(), 0);
+  EXPECT_EQ(scheduler.n_preemptions(), 0U);
+  EXPECT_EQ(scheduler.reserve(a, 100), 6);
+  scheduler.commit();
+  b.tokens.assign(9, 7);  // some were right
+  scheduler.settle(a);
+  scheduler.settle(b);
+  EXPECT_EQ(a.pages.size(), 2U);
+  EXPECT_EQ(b.pages.size(), 3U);
+  scheduler.remove(a);
+  scheduler.remove(b);
+  EXPECT_EQ(scheduler.pages().n_used(), 0);
+}
+
 // Sequences and a scheduler, driven as the engine drives them.
 class Driver {
  public:
