@@ -1,11 +1,34 @@
 #include "engine/engine.h"
 
+#include <fmt/format.h>
+
+#include <string>
 #include <utility>
 
 #include "engine/engine_loop.h"
 #include "engine/request_check.h"
 
 namespace ondol::engine {
+namespace {
+
+// Null if none is asked for.
+Result<std::unique_ptr<PageStore>> open_page_store(const EngineOptions& options,
+                                                   const device::Device& device,
+                                                   const device::KvCache& cache) {
+  if (options.spill_path.empty() || !options.prefix_cache) return nullptr;
+  const device::KvCacheShape& shape = cache.shape();
+  PageStoreOptions store;
+  store.folder = options.spill_path;
+  store.max_bytes = options.spill_max_bytes;
+  store.kv_bytes = device.kv_page_bytes(cache);
+  store.fingerprint =
+      fmt::format("{}\n{}\n{} layers, {} tokens, {} heads of {}, {}", options.fingerprint,
+                  device.kv_page_format(), shape.n_layers, shape.page_tokens, shape.n_kv_heads,
+                  shape.d_head, name(shape.dtype));
+  return PageStore::open(store);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::start(std::unique_ptr<model::Model> model,
                                               device::Device& device,
@@ -18,8 +41,9 @@ Result<std::unique_ptr<Engine>> Engine::start(std::unique_ptr<model::Model> mode
       info.d_head,          complete.kv_dtype};
   ONDOL_TRY(auto cache, make_kv_cache(device, shape));
   ONDOL_TRY(const std::uint64_t kv_bytes, kv_cache_bytes(shape));
-  auto core =
-      std::make_unique<EngineCore>(std::move(model), device, std::move(cache), complete, kv_bytes);
+  ONDOL_TRY(auto store, open_page_store(complete, device, *cache));
+  auto core = std::make_unique<EngineCore>(std::move(model), device, std::move(cache),
+                                           std::move(store), complete, kv_bytes);
   return std::unique_ptr<Engine>(new Engine(std::move(core)));
 }
 

@@ -17,6 +17,8 @@
 
 #include "engine/event_queue.h"
 #include "engine/inbox.h"
+#include "engine/pacer.h"
+#include "engine/prefix_disk.h"
 #include "engine/prompt_watch.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
@@ -25,10 +27,10 @@ namespace ondol::engine {
 
 class EngineCore {
  public:
-  /// REQUIRES: options from complete_options(), a cache of that shape.
+  /// REQUIRES: options from complete_options(), a cache of that shape. `store` may be null.
   EngineCore(std::unique_ptr<model::Model> model, device::Device& device,
-             std::unique_ptr<device::KvCache> cache, const EngineOptions& options,
-             std::uint64_t kv_bytes);
+             std::unique_ptr<device::KvCache> cache, std::unique_ptr<PageStore> store,
+             const EngineOptions& options, std::uint64_t kv_bytes);
   ~EngineCore();  // ends all requests, joins the thread
   EngineCore(const EngineCore&) = delete;
   EngineCore& operator=(const EngineCore&) = delete;
@@ -59,10 +61,11 @@ class EngineCore {
 
   void run();
   void accept(Mail& mail);
-  void step();
+  bool step();
+  void count_prompts();
   EngineStats stats() const;
   void fill_batch(std::span<const Work> work);
-  void take_rows(Open& open, const device::AttentionSequence& rows);
+  void take_watched(Open& open, const device::AttentionSequence& rows);
   void take_logits(Open& open, std::span<const float> logits);
   void close(Open& open, FinishReason reason, std::optional<Error> error = std::nullopt);
   void deliver();
@@ -74,6 +77,8 @@ class EngineCore {
   const std::uint64_t kv_bytes_;
   std::shared_ptr<Inbox> inbox_;
   Scheduler scheduler_;
+  Pacer pacer_;
+  std::optional<PrefixDisk> disk_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Open>> open_;
   SamplerScratch scratch_;
 
@@ -88,6 +93,8 @@ class EngineCore {
   struct Totals {
     std::uint64_t n_prompt_tokens = 0;
     std::uint64_t n_generated_tokens = 0;
+    std::uint64_t prefix_queries = 0;
+    std::uint64_t prefix_hits = 0;
   } totals_;
 
   // Events of this turn, delivered when its effects are visible in stats().
