@@ -31,6 +31,7 @@ EngineCore::Open::Open(Submission submission)
       stop_tokens(std::move(submission.request.stop_tokens)),
       max_tokens(submission.request.max_tokens),
       n_prompt(static_cast<std::int64_t>(submission.request.prompt.size())),
+      speculates(submission.request.speculate),
       submitted_at(submission.submitted_at) {
   sequence.id = events->id();
   sequence.priority = submission.request.priority;
@@ -51,19 +52,23 @@ Timings EngineCore::Open::timings() const {
   timings.n_prompt = n_prompt;
   timings.n_cached = sequence.n_reused;
   timings.n_decoded = n_said;
+  timings.n_draft = n_draft;
+  timings.n_draft_accepted = n_draft_accepted;
   return timings;
 }
 
 EngineCore::EngineCore(std::unique_ptr<model::Model> model, device::Device& device,
                        std::unique_ptr<device::KvCache> cache, std::unique_ptr<PageStore> store,
-                       const EngineOptions& options, std::uint64_t kv_bytes)
+                       const EngineOptions& options, std::uint64_t kv_bytes,
+                       std::unique_ptr<Drafter> draft_model)
     : options_(options),
       model_(std::move(model)),
       device_(device),
       cache_(std::move(cache)),
       kv_bytes_(kv_bytes),
       scheduler_(make_scheduler(options)),
-      pacer_(Pacer::deep_tokens_of(*model_), options.max_step_ms) {
+      pacer_(Pacer::deep_tokens_of(*model_), options.max_step_ms),
+      speculator_(options.speculation, std::move(draft_model)) {
   inbox_ = std::make_shared<Inbox>(options.max_sequences + options.max_waiting, stats());
   if (store) {
     auto mover = std::make_unique<PageMover>(std::move(store), [inbox = inbox_] { inbox->poke(); });
@@ -148,13 +153,16 @@ bool EngineCore::step() {
       prompt_cost += pacer_.cost_of(sequence->n_computed, n_tokens);
     }
   }
+  guess(work);
   fill_batch(work);
+  const Clock::time_point before = Clock::now();
   const std::span<const float> logits =
       model_->forward({tokens_, positions_, slots_, sequences_, logit_rows_}, *cache_);
   // Without logits to wait for, the device may still compute; a step ends when it has.
   if (logit_rows_.empty()) device_.wait();
   const auto n_vocab = static_cast<std::size_t>(model_->info().n_vocab);
   ONDOL_CHECK(logits.size() == logit_rows_.size() * n_vocab);
+  speculator_.ran(n_guesses_, milliseconds(Clock::now() - before));
 
   scheduler_.commit();
   count_prompts();
@@ -165,7 +173,9 @@ bool EngineCore::step() {
       if (open->max_tokens == 0) {
         close(*open, FinishReason::kLength);
       } else {
-        take_logits(*open, logits.subspan(row++ * n_vocab, n_vocab));
+        const std::size_t n_rows = 1 + open->guesses.size();
+        take_rows(*open, logits.subspan(row * n_vocab, n_rows * n_vocab));
+        row += n_rows;
       }
     }
     open = nullptr;
@@ -221,28 +231,39 @@ void EngineCore::fill_batch(std::span<const Work> work) {
     if (!open.started_at) open.started_at = now;
     worked_.push_back(&open);
     const auto n_past = static_cast<std::int32_t>(sequence->n_computed);
-    const auto n_rows = static_cast<std::int32_t>(n_tokens);
+    const auto n_rows = static_cast<std::int32_t>(n_tokens + std::ssize(open.guesses));
     sequences_.push_back(
         {static_cast<std::int32_t>(tokens_.size()), n_rows, n_past, sequence->pages});
     for (std::int32_t position = n_past; position < n_past + n_rows; ++position) {
-      tokens_.push_back(sequence->tokens[static_cast<std::size_t>(position)]);
+      const auto index = static_cast<std::size_t>(position);
+      const std::size_t n_known = sequence->tokens.size();
+      tokens_.push_back(index < n_known ? sequence->tokens[index] : open.guesses[index - n_known]);
       positions_.push_back(position);
       const std::int32_t page = sequence->pages[static_cast<std::size_t>(position / page_tokens)];
       slots_.push_back(page * page_tokens + position % page_tokens);
     }
     if (n_tokens == sequence->n_pending() && open.max_tokens > 0 && !open.watch) {
-      logit_rows_.push_back(static_cast<std::int32_t>(tokens_.size()) - 1);
+      const auto n_all = static_cast<std::int32_t>(tokens_.size());
+      for (auto row = n_all - 1 - static_cast<std::int32_t>(open.guesses.size()); row < n_all;
+           ++row) {
+        logit_rows_.push_back(row);
+      }
     }
   }
 }
 
-// logits: [n_vocab]
-void EngineCore::take_logits(Open& open, std::span<const float> logits) {
+// The token that was picked from logits [n_vocab], or nullopt and the request is
+// closed: `open` is gone.
+std::optional<std::int32_t> EngineCore::take_logits(Open& open, std::span<const float> logits) {
   Result<Pick> pick = open.sampler.pick(logits, scratch_);
-  if (!pick) return close(open, FinishReason::kError, std::move(pick).error());
+  if (!pick) {
+    close(open, FinishReason::kError, std::move(pick).error());
+    return std::nullopt;
+  }
   const std::vector<std::int32_t>& stops = open.stop_tokens;
   if (std::find(stops.begin(), stops.end(), pick->token) != stops.end()) {
-    return close(open, FinishReason::kStop);
+    close(open, FinishReason::kStop);
+    return std::nullopt;
   }
   open.last_at = Clock::now();
   if (!open.first_at) open.first_at = open.last_at;
@@ -258,7 +279,9 @@ void EngineCore::take_logits(Open& open, std::span<const float> logits) {
   outbox_.emplace_back(open.events, std::move(event));
   if (open.n_said == open.max_tokens || open.sequence.n_known() == options_.max_context) {
     close(open, FinishReason::kLength);
+    return std::nullopt;
   }
+  return pick->token;
 }
 
 void EngineCore::close(Open& open, FinishReason reason, std::optional<Error> error) {
@@ -272,6 +295,7 @@ void EngineCore::close(Open& open, FinishReason reason, std::optional<Error> err
   ++n_closed_;
   if (disk_) disk_->leave(open.sequence);
   scheduler_.remove(open.sequence);
+  speculator_.forget(open.sequence.id);
   open_.erase(open.sequence.id);
 }
 

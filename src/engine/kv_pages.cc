@@ -55,10 +55,15 @@ void KvPages::forget(Page& page) {
   page.tokens = {};
 }
 
-void KvPages::release(std::vector<std::int32_t>& table) {
-  for (auto it = table.rbegin(); it != table.rend(); ++it) release(*it);
-  table.clear();
+void KvPages::shrink(std::vector<std::int32_t>& table, std::int64_t n_tokens) {
+  const auto n_kept = static_cast<std::size_t>(pages_for(n_tokens));
+  while (table.size() > n_kept) {
+    release(table.back());
+    table.pop_back();
+  }
 }
+
+void KvPages::release(std::vector<std::int32_t>& table) { shrink(table, 0); }
 
 void KvPages::release(std::int32_t page) {
   Page& it = at(page);

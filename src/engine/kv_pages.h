@@ -48,6 +48,9 @@ class KvPages {
   /// and no change, when too few are free.
   [[nodiscard]] bool grow(std::vector<std::int32_t>& table, std::int64_t n_tokens);
 
+  /// Gives up the pages of `table` behind those that n_tokens need.
+  void shrink(std::vector<std::int32_t>& table, std::int64_t n_tokens);
+
   /// Gives up all pages of `table` and empties it.
   void release(std::vector<std::int32_t>& table);
   void release(std::int32_t page);

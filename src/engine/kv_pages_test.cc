@@ -35,6 +35,21 @@ TEST(KvPages, FreeingTwiceIsABug) {
   EXPECT_DEATH(pages.release(copy), "n_owners");
 }
 
+TEST(KvPages, ShrinksToWhatTokensNeed) {
+  KvPages pages(4, 8);
+  std::vector<std::int32_t> table;
+  ASSERT_TRUE(pages.grow(table, 32));
+  const std::vector<std::int32_t> all = table;
+  pages.shrink(table, 17);
+  EXPECT_EQ(table, (std::vector<std::int32_t>{all[0], all[1], all[2]}));
+  EXPECT_EQ(pages.n_free(), 1);
+  pages.shrink(table, 24);  // nothing to free
+  pages.shrink(table, 100);
+  EXPECT_EQ(table.size(), 3U);
+  pages.shrink(table, 0);
+  EXPECT_EQ(pages.n_used(), 0);
+}
+
 // Publishes a page that holds `tokens` behind `parent`.
 std::int32_t publish(KvPages& pages, std::int32_t page, std::uint64_t key, std::int32_t parent,
                      const std::vector<std::int32_t>& tokens, std::uint64_t tenant = 1) {

@@ -40,11 +40,23 @@ std::span<const Work> Scheduler::plan(const PromptBudget& budget) {
   work_.clear();
   to_load_.clear();
   in_flight_.clear();
+  published_.clear();
   grow_running();
   assign_answers();
   assign_prompts(budget);
   return work_;
 }
+
+std::int64_t Scheduler::reserve(Sequence& sequence, std::int64_t n_guesses) {
+  ONDOL_CHECK(sequence.state == Sequence::State::kRunning);
+  const std::int64_t page_tokens = pages_.page_tokens();
+  const std::int64_t n_own = std::ssize(sequence.pages) * page_tokens - sequence.n_known();
+  const std::int64_t n = std::min(n_guesses, n_own + pages_.n_free() * page_tokens);
+  ONDOL_CHECK(pages_.grow(sequence.pages, sequence.n_known() + n));
+  return n;
+}
+
+void Scheduler::settle(Sequence& sequence) { pages_.shrink(sequence.pages, sequence.n_known()); }
 
 void Scheduler::commit() {
   for (const Work& work : work_) {

@@ -82,6 +82,16 @@ class Scheduler {
   /// is no sequence that is not loading. Valid until the next call of plan, add or remove.
   std::span<const Work> plan(const PromptBudget& budget = {});
 
+  /// Room for up to n_guesses tokens behind the known ones, in pages that nobody
+  /// uses: a guess never costs another sequence its pages. Answers for how many there
+  /// is room. REQUIRES: after plan(), a running sequence; settle() before the next plan().
+  std::int64_t reserve(Sequence& sequence, std::int64_t n_guesses);
+  /// Frees the room that guesses took and known tokens do not need.
+  void settle(Sequence& sequence);
+
+  /// A guess that lay in reserved room was right, and is known now: it counts as computed.
+  void accept_guess(Sequence& sequence) { advance(sequence, 1); }
+
   /// The planned work is done: computed advances, full pages are published.
   void commit();
 
@@ -102,7 +112,7 @@ class Scheduler {
   std::int64_t prompt_depth() const;
   std::uint64_t n_preemptions() const { return n_preemptions_; }
   const KvPages& pages() const { return pages_; }
-  /// Pages that commit() and page_loaded() have published since the last call.
+  /// Pages that were published since plan(), each once.
   std::vector<std::int32_t> take_published();
 
  private:

@@ -10,6 +10,37 @@
 namespace ondol::engine {
 namespace {
 
+// Guesses take free pages and give them back; who holds pages keeps them.
+TEST(Scheduler, GuessesTakeOnlyFreePages) {
+  Scheduler scheduler(KvPages(6, 4), {2, 32});
+  Sequence a;
+  Sequence b;
+  a.id = 1;
+  b.id = 2;
+  a.tokens.assign(6, 7);
+  b.tokens.assign(5, 8);
+  scheduler.add(a);
+  scheduler.add(b);
+  ASSERT_EQ(scheduler.plan().size(), 2U);
+  ASSERT_EQ(scheduler.pages().n_free(), 2);
+  EXPECT_EQ(scheduler.reserve(a, 2), 2);  // of its own last page
+  EXPECT_EQ(scheduler.pages().n_free(), 2);
+  EXPECT_EQ(scheduler.reserve(a, 5), 5);
+  EXPECT_EQ(scheduler.reserve(b, 8), 7);  // what is left
+  EXPECT_EQ(scheduler.pages().n_free(), 0);
+  EXPECT_EQ(scheduler.n_preemptions(), 0U);
+  EXPECT_EQ(scheduler.reserve(a, 100), 6);
+  scheduler.commit();
+  b.tokens.assign(9, 8);  // some were right
+  scheduler.settle(a);
+  scheduler.settle(b);
+  EXPECT_EQ(a.pages.size(), 2U);
+  EXPECT_EQ(b.pages.size(), 3U);
+  scheduler.remove(a);
+  scheduler.remove(b);
+  EXPECT_EQ(scheduler.pages().n_used(), 0);
+}
+
 TEST(Scheduler, LongPromptDoesNotHoldUpAnswers) {
   Driver driver(1000, 4, {4, 16});
   Driver::Job& short_one = driver.add(1, 100);
