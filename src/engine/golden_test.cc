@@ -179,7 +179,9 @@ TEST_P(EngineGoldenTest, CachedPagesChangeNothing) {
         EXPECT_EQ(warm, cold) << device_name << ", life " << life << ", round " << round;
       }
       EXPECT_EQ(engine->stats().n_spill_errors, 0U);
-      EXPECT_EQ(engine->stats().n_pages_loaded > 0, life > 0);
+      if (life > 0) {
+        EXPECT_GT(engine->stats().n_pages_loaded, 0U);
+      }
     }
   }
 }

@@ -45,6 +45,13 @@ std::chrono::nanoseconds time_of(const timespec& time) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
+// Of access and change.
+std::array<timespec, 2> file_times(std::chrono::nanoseconds time) {
+  const auto s = std::chrono::duration_cast<std::chrono::seconds>(time);
+  const timespec both = {static_cast<time_t>(s.count()), static_cast<long>((time - s).count())};
+  return {both, both};
+}
+
 // Writes all or says why not (errno).
 bool write_all(int fd, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -214,34 +221,35 @@ Result<void> PageStore::write(const StoredPage& page, std::span<const std::byte>
                 "one page exceeds the budget", n_bytes, options_.max_bytes);
   }
   const Name name = {fingerprint_, page.key};
+  std::chrono::nanoseconds used_at;
   {
     const std::lock_guard lock(mutex_);
     if (by_name_.contains(name)) return {};
     make_room(n_bytes);
+    used_at = next_use();
   }
   const std::uint64_t sum = checksum64(body);
   const std::array<std::span<const std::byte>, 2> parts = {std::as_bytes(std::span(&sum, 1)),
                                                            std::span<const std::byte>(body)};
-  ONDOL_TRY_VOID(write_file(file_name(name), parts));
+  ONDOL_TRY_VOID(write_file(file_name(name), used_at, parts));
   const std::lock_guard lock(mutex_);
-  if (by_name_.contains(name)) return {};
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  files_.push_back({name, n_bytes, now});
+  files_.push_back({name, n_bytes, used_at});
   by_name_[name] = std::prev(files_.end());
   n_bytes_ += n_bytes;
   return {};
 }
 
-Result<void> PageStore::write_file(const std::string& name,
+Result<void> PageStore::write_file(const std::string& name, std::chrono::nanoseconds used_at,
                                    std::span<const std::span<const std::byte>> parts) {
   const std::string rest = name.substr(0, 2 * kDigits) + std::string(kRestSuffix);
   bool is_written = false;
   {
     const Fd fd(::openat(folder_fd_, rest.c_str(),
                          O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    is_written = fd.get() >= 0 && std::all_of(parts.begin(), parts.end(), [&](const auto& part) {
-                   return write_all(fd.get(), part);
-                 });
+    is_written = fd.get() >= 0 &&
+                 std::all_of(parts.begin(), parts.end(),
+                             [&](const auto& part) { return write_all(fd.get(), part); }) &&
+                 ::futimens(fd.get(), file_times(used_at).data()) == 0;
   }
   if (is_written && ::renameat(folder_fd_, rest.c_str(), folder_fd_, name.c_str()) == 0) return {};
   const int error = errno;
@@ -284,19 +292,20 @@ Result<PageBytes> PageStore::read(const StoredPage& page) {
 
 void PageStore::touch(std::span<const std::uint64_t> keys) {
   const std::lock_guard lock(mutex_);
-  auto now = std::chrono::system_clock::now().time_since_epoch();
   for (auto key = keys.rbegin(); key != keys.rend(); ++key) {
     const auto it = by_name_.find({fingerprint_, *key});
     if (it == by_name_.end()) continue;
-    now += std::chrono::microseconds(1);  // the order outlives the process
-    it->second->used_at = now;
+    it->second->used_at = next_use();
     files_.splice(files_.end(), files_, it->second);
-    const auto s = std::chrono::duration_cast<std::chrono::seconds>(now);
-    const timespec time = {static_cast<time_t>(s.count()),
-                           static_cast<long>(std::chrono::nanoseconds(now - s).count())};
-    const std::array<timespec, 2> times = {time, time};
-    ::utimensat(folder_fd_, file_name(it->second->name).c_str(), times.data(), AT_SYMLINK_NOFOLLOW);
+    ::utimensat(folder_fd_, file_name(it->second->name).c_str(),
+                file_times(it->second->used_at).data(), AT_SYMLINK_NOFOLLOW);
   }
+}
+
+// Each use later than the one before, so that the order outlives the process.
+std::chrono::nanoseconds PageStore::next_use() {
+  const std::chrono::nanoseconds now = std::chrono::system_clock::now().time_since_epoch();
+  return last_use_ = std::max(now, last_use_ + std::chrono::microseconds(1));
 }
 
 }  // namespace ondol::engine

@@ -104,8 +104,9 @@ class PageStore {
   PageStore(const PageStoreOptions& options, int folder_fd, int lock_fd);
   Result<void> scan();
   static std::string file_name(const Name& name);
+  std::chrono::nanoseconds next_use();  // REQUIRES: the lock
   std::vector<std::byte> head_of(const StoredPage& page) const;
-  Result<void> write_file(const std::string& name,
+  Result<void> write_file(const std::string& name, std::chrono::nanoseconds used_at,
                           std::span<const std::span<const std::byte>> parts);
   void make_room(std::uint64_t n_bytes);  // REQUIRES: the lock
   void forget(Files::iterator file);      // REQUIRES: the lock; deletes it
@@ -119,6 +120,7 @@ class PageStore {
   Files files_;  // used longest ago first
   std::unordered_map<Name, Files::iterator, NameHash> by_name_;
   std::uint64_t n_bytes_ = 0;
+  std::chrono::nanoseconds last_use_{};
 };
 
 }  // namespace ondol::engine
