@@ -16,7 +16,7 @@ void EngineCore::guess(std::span<const Work> work) {
     n_planned += n_tokens;
     Open& open = *open_.at(sequence->id);
     open.guesses.clear();
-    if (n_tokens < sequence->n_pending() || open.max_tokens == 0) continue;
+    if (n_tokens < sequence->n_pending() || open.max_tokens == 0 || open.watch) continue;
     // The row of the last guess gives one token more.
     const std::int64_t room =
         std::min(open.max_tokens - open.n_said, options_.max_context - sequence->n_known()) - 1;
@@ -48,7 +48,7 @@ void EngineCore::take_rows(Open& open, std::span<const float> logits) {
     const auto picked = take_logits(open, logits.subspan(row * n_vocab, n_vocab));
     if (!picked) return;
     if (*picked != guessed) break;
-    ++open.sequence.n_computed;
+    scheduler_.accept_guess(open.sequence);
     ++open.n_draft_accepted;
     ++n_accepted;
   }

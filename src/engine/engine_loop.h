@@ -17,6 +17,9 @@
 
 #include "engine/event_queue.h"
 #include "engine/inbox.h"
+#include "engine/pacer.h"
+#include "engine/prefix_disk.h"
+#include "engine/prompt_watch.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/speculator.h"
@@ -25,10 +28,12 @@ namespace ondol::engine {
 
 class EngineCore {
  public:
-  /// REQUIRES: options from complete_options(), a cache of that shape. draft_model may be null.
+  /// REQUIRES: options from complete_options(), a cache of that shape. `store` and
+  /// `draft_model` may be null.
   EngineCore(std::unique_ptr<model::Model> model, device::Device& device,
-             std::unique_ptr<device::KvCache> cache, const EngineOptions& options,
-             std::uint64_t kv_bytes, std::unique_ptr<Drafter> draft_model);
+             std::unique_ptr<device::KvCache> cache, std::unique_ptr<PageStore> store,
+             const EngineOptions& options, std::uint64_t kv_bytes,
+             std::unique_ptr<Drafter> draft_model);
   ~EngineCore();  // ends all requests, joins the thread
   EngineCore(const EngineCore&) = delete;
   EngineCore& operator=(const EngineCore&) = delete;
@@ -43,6 +48,7 @@ class EngineCore {
     explicit Open(Submission submission);
 
     Sequence sequence;
+    std::optional<PromptWatch> watch;  // until the prompt is computed
     Sampler sampler;
     std::shared_ptr<EventQueue> events;
     std::vector<std::int32_t> stop_tokens;
@@ -62,11 +68,13 @@ class EngineCore {
 
   void run();
   void accept(Mail& mail);
-  void step();
+  bool step();
+  void count_prompts();
   EngineStats stats() const;
   void guess(std::span<const Work> work);                     // engine_guesses.cc
   void take_rows(Open& open, std::span<const float> logits);  // engine_guesses.cc
   void fill_batch(std::span<const Work> work);
+  void take_watched(Open& open, const device::AttentionSequence& rows);
   std::optional<std::int32_t> take_logits(Open& open, std::span<const float> logits);
   void close(Open& open, FinishReason reason, std::optional<Error> error = std::nullopt);
   void deliver();
@@ -78,6 +86,8 @@ class EngineCore {
   const std::uint64_t kv_bytes_;
   std::shared_ptr<Inbox> inbox_;
   Scheduler scheduler_;
+  Pacer pacer_;
+  std::optional<PrefixDisk> disk_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Open>> open_;
   SamplerScratch scratch_;
   Speculator speculator_;
@@ -92,6 +102,13 @@ class EngineCore {
   // The last known token of each that has them all computed, and its guesses behind it.
   std::vector<std::int32_t> logit_rows_;
   std::vector<Open*> worked_;  // [n_work]
+
+  struct Totals {
+    std::uint64_t n_prompt_tokens = 0;
+    std::uint64_t n_generated_tokens = 0;
+    std::uint64_t prefix_queries = 0;
+    std::uint64_t prefix_hits = 0;
+  } totals_;
 
   // Events of this turn, delivered when its effects are visible in stats().
   std::vector<std::pair<std::shared_ptr<EventQueue>, Event>> outbox_;

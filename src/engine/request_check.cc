@@ -69,6 +69,19 @@ Result<void> check_sampling(const SamplingParams& params, std::int64_t n_vocab) 
   return {};
 }
 
+// What a request wants to know of its prompt.
+Result<void> check_observation(const GenerationRequest& request) {
+  if (request.wants_embedding) {
+    ONDOL_TRY_VOID(check_int(kRequest, "max_tokens", request.max_tokens, 0, 0));
+  }
+  if (!request.wants_prompt_logprobs) return {};
+  const auto n_prompt = static_cast<std::int64_t>(request.prompt.size());
+  const std::int64_t n_each = 1 + std::max(request.n_top_logprobs, 0);
+  if (n_prompt * n_each <= kMaxPromptLogprobs) return {};
+  return fail(ErrorCode::kInvalidArgument, kRequest, "wants_prompt_logprobs",
+              "too many log-probabilities for one answer", n_prompt * n_each, kMaxPromptLogprobs);
+}
+
 }  // namespace
 
 Result<void> check_request(const GenerationRequest& request, std::int64_t n_vocab,
@@ -93,24 +106,41 @@ Result<void> check_request(const GenerationRequest& request, std::int64_t n_voca
   }
   ONDOL_TRY_VOID(
       check_int(kRequest, "n_top_logprobs", request.n_top_logprobs, -1, kMaxTopLogprobs));
+  ONDOL_TRY_VOID(check_observation(request));
   return check_sampling(request.sampling, n_vocab);
 }
 
 Result<EngineOptions> complete_options(const EngineOptions& options, const model::Model& model) {
   const model::ModelInfo& info = model.info();
   constexpr std::int64_t kMany = 1 << 20;
+  constexpr std::size_t kMaxFingerprint = 4096;
   constexpr std::int64_t kMaxSlots = std::numeric_limits<std::int32_t>::max();
   EngineOptions out = options;
   ONDOL_TRY_VOID(check_int(kEngine, "kv_tokens", out.kv_tokens, 0, kMaxSlots));
   ONDOL_TRY_VOID(check_int(kEngine, "page_tokens", out.page_tokens, 1, 4096));
   ONDOL_TRY_VOID(check_int(kEngine, "max_sequences", out.max_sequences, 1, kMany));
   ONDOL_TRY_VOID(check_int(kEngine, "max_waiting", out.max_waiting, 1, kMany));
+  if (!(out.max_step_ms >= 0)) {  // false for NaN
+    return fail(ErrorCode::kInvalidArgument, kEngine, "max_step_ms", "outside its range",
+                fmt::format("{}", out.max_step_ms), ">= 0");
+  }
   ONDOL_TRY_VOID(
       check_int(kEngine, "max_batch_tokens", out.max_batch_tokens, 1, model.max_batch_tokens()));
   if (out.max_batch_tokens < out.max_sequences) {
     return fail(ErrorCode::kInvalidArgument, kEngine, "max_sequences",
                 "a step has less than one token for each running sequence", out.max_sequences,
                 out.max_batch_tokens);
+  }
+  if (!out.spill_path.empty()) {
+    if (out.fingerprint.empty() || out.fingerprint.size() > kMaxFingerprint) {
+      return fail(ErrorCode::kInvalidArgument, kEngine, "fingerprint",
+                  "pages on disk must name the model they are of",
+                  std::to_string(out.fingerprint.size()), fmt::format("[1, {}]", kMaxFingerprint));
+    }
+    if (out.spill_max_bytes == 0) {
+      return fail(ErrorCode::kInvalidArgument, kEngine, "spill_max_bytes", "no room for any page",
+                  "0", ">= 1");
+    }
   }
   if (out.max_context == 0) {
     out.max_context = info.max_context;
