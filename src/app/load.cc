@@ -90,6 +90,10 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool model_requ
       .add_option("-m,--model", options.model,
                   "Path, catalogue name or hf:owner/repository[:file][@revision]")
       ->required(model_required);
+  add_load_options(command, options);
+}
+
+void add_load_options(CLI::App& command, ModelOptions& options) {
   command.add_option("--device", options.device, "Where the model runs: cpu, or reference (slow)")
       ->check(CLI::IsMember({"cpu", "reference"}))
       ->capture_default_str();
@@ -135,6 +139,18 @@ std::optional<std::uint64_t> available_memory_bytes() {
   return available;
 }
 
+Result<PlannedModel> plan_model(const ModelOptions& options, const format::ModelFile& file,
+                                std::int64_t max_batch_tokens, std::int64_t least_context) {
+  PlannedModel out;
+  out.load.max_batch_tokens = max_batch_tokens;
+  ONDOL_TRY(out.load.quantize_to, dtype_option(options.dtype));
+  ONDOL_TRY(const auto kv_dtype, dtype_option(options.kv_dtype));
+  out.kv_dtype = kv_dtype.value_or(DType::kF16);
+  ONDOL_TRY(out.plan, model::plan(file, out.load));
+  ONDOL_TRY(out.n_context, choose_context(options, out.plan.info, least_context));
+  return out;
+}
+
 Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
                                std::int64_t max_batch_tokens, std::int64_t least_context,
                                const WrapDevice& wrap) {
@@ -144,14 +160,12 @@ Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
   LoadedModel loaded;
   ONDOL_TRY(loaded.file, format::ModelFile::open(path));
 
-  model::LoadOptions load;
-  load.max_batch_tokens = max_batch_tokens;
-  ONDOL_TRY(load.quantize_to, dtype_option(options.dtype));
-  ONDOL_TRY(const auto kv_dtype, dtype_option(options.kv_dtype));
-  loaded.kv_dtype = kv_dtype.value_or(DType::kF16);
-  ONDOL_TRY(const model::Plan plan, model::plan(*loaded.file, load));
-  ONDOL_TRY(loaded.n_context, choose_context(options, plan.info, least_context));
-  ONDOL_TRY_VOID(check_fit(plan, loaded.n_context, loaded.kv_dtype, path.string()));
+  ONDOL_TRY(PlannedModel planned,
+            plan_model(options, *loaded.file, max_batch_tokens, least_context));
+  model::LoadOptions& load = planned.load;
+  loaded.n_context = planned.n_context;
+  loaded.kv_dtype = planned.kv_dtype;
+  ONDOL_TRY_VOID(check_fit(planned.plan, loaded.n_context, loaded.kv_dtype, path.string()));
   if (use == TokenizerUse::kNeeded) {
     ONDOL_TRY(loaded.tokenizer, load_tokenizer(*loaded.file));
   }
@@ -180,14 +194,18 @@ Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
   return loaded;
 }
 
-Result<void> start_engine(LoadedModel& loaded) {
+Result<void> start_engine(LoadedModel& loaded, const engine::EngineOptions& options) {
   const BlockInterrupt block;
+  ONDOL_TRY(loaded.engine, engine::Engine::start(std::move(loaded.model), *loaded.device, options));
+  return {};
+}
+
+Result<void> start_engine(LoadedModel& loaded) {
   engine::EngineOptions options;
   options.max_context = loaded.n_context;
   options.kv_dtype = loaded.kv_dtype;
   options.max_sequences = 1;
-  ONDOL_TRY(loaded.engine, engine::Engine::start(std::move(loaded.model), *loaded.device, options));
-  return {};
+  return start_engine(loaded, options);
 }
 
 }  // namespace ondol::app

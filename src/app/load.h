@@ -36,8 +36,10 @@ struct ModelOptions {
 
 inline constexpr std::int64_t kDefaultContext = 8192;
 
-/// -m, --device, --threads, --isa, --dtype, --ctx, --kv-dtype, --no-weight-cache.
+/// -m, and add_load_options.
 void add_model_options(CLI::App& command, ModelOptions& options, bool model_required);
+/// --device, --threads, --isa, --dtype, --ctx, --kv-dtype, --no-weight-cache.
+void add_load_options(CLI::App& command, ModelOptions& options);
 
 struct LoadedModel {
   std::shared_ptr<const format::ModelFile> file;
@@ -55,6 +57,16 @@ struct LoadedModel {
 
 enum class TokenizerUse : std::uint8_t { kNeeded, kNotNeeded };
 
+/// What loading would take and give, from the file's headers alone.
+struct PlannedModel {
+  model::Plan plan;
+  model::LoadOptions load;  // as the options say
+  std::int64_t n_context = 0;
+  DType kv_dtype = DType::kF16;
+};
+Result<PlannedModel> plan_model(const ModelOptions& options, const format::ModelFile& file,
+                                std::int64_t max_batch_tokens, std::int64_t least_context = 0);
+
 /// Resolves the name in the store, checks that the plan fits this machine, then
 /// loads. `least_context` is what the command cannot do without (0: nothing).
 /// `wrap`, if given, is what the model gets instead of the device.
@@ -65,6 +77,8 @@ Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
 
 /// Hands the model to an engine for `n_context` tokens of one sequence.
 Result<void> start_engine(LoadedModel& loaded);
+/// Or to one as given.
+Result<void> start_engine(LoadedModel& loaded, const engine::EngineOptions& options);
 
 /// nullopt for an empty name. Errors: kInvalidArgument.
 Result<std::optional<DType>> dtype_option(const std::string& name);
