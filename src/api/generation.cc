@@ -341,10 +341,10 @@ OrRefusal<void> check_plan(const GenerationPlan& plan) {
   const std::int64_t max_context = plan.model->engine->options().max_context;
   for (const auto& prompt : plan.prompts) {
     const auto n_prompt = static_cast<std::int64_t>(prompt.size());
-    if (n_prompt == 0) return tl::unexpected(bad_parameter(plan.prompt_param, "it has no tokens"));
+    if (n_prompt == 0) return tl::unexpected(bad_parameter(std::string(plan.prompt_param), "it has no tokens"));
     if (n_prompt < max_context) continue;
     return tl::unexpected(bad_parameter(
-        plan.prompt_param,
+        std::string(plan.prompt_param),
         fmt::format("the context holds {} tokens, of which one is needed for the answer; the "
                     "prompt has {}",
                     max_context, n_prompt),
