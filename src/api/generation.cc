@@ -34,7 +34,7 @@ Refusal overloaded() {
 struct Answer {
   Answer(const GenerationPlan& plan, text::StopMatcher matcher, engine::Stream opened)
       : stream(std::move(opened)),
-        detokenizer(plan.model->tokenizer, !plan.shows_special),
+        detokenizer(plan.model->tokenizer),
         stops(std::move(matcher)),
         parser(plan.make_parser ? plan.make_parser() : nullptr) {}
 
@@ -70,6 +70,7 @@ class Generation : public Stoppable, public std::enable_shared_from_this<Generat
   void pump();
   void take(std::size_t index, Event event);
   void take_token(std::size_t index, Event& event);
+  std::string text_of(Answer& answer, std::int32_t token) const;
   void take_finish(std::size_t index, Event& event);
   void show(std::size_t index, const std::string& text, bool is_last = false);
   void end_if_done();
@@ -154,13 +155,21 @@ void Generation::take_token(std::size_t index, Event& event) {
   answer.last_at = now;
   ++answer.n_tokens;
 
-  const std::string text = answer.detokenizer.push(event.token);
+  const std::string text = text_of(answer, event.token);
   if (plan_.n_top_logprobs >= 0) {
     answer.waiting.push_back({event.token, event.logprob, std::move(event.top), answer.n_text});
   }
   answer.n_text += text.size();
   show(index, answer.stops.push(text));
   if (answer.stops.matched()) answer.stream.cancel();  // its finish ends the answer
+}
+
+// Special tokens are no text, but for those that the parser of the output reads.
+std::string Generation::text_of(Answer& answer, std::int32_t token) const {
+  if (!std::binary_search(plan_.shown_tokens.begin(), plan_.shown_tokens.end(), token)) {
+    return answer.detokenizer.push(token);
+  }
+  return answer.detokenizer.finish() + std::string(plan_.model->tokenizer->piece(token));
 }
 
 void Generation::show(std::size_t index, const std::string& text, bool is_last) {
@@ -341,7 +350,8 @@ OrRefusal<void> check_plan(const GenerationPlan& plan) {
   const std::int64_t max_context = plan.model->engine->options().max_context;
   for (const auto& prompt : plan.prompts) {
     const auto n_prompt = static_cast<std::int64_t>(prompt.size());
-    if (n_prompt == 0) return tl::unexpected(bad_parameter(std::string(plan.prompt_param), "it has no tokens"));
+    if (n_prompt == 0)
+      return tl::unexpected(bad_parameter(std::string(plan.prompt_param), "it has no tokens"));
     if (n_prompt < max_context) continue;
     return tl::unexpected(bad_parameter(
         std::string(plan.prompt_param),

@@ -41,7 +41,7 @@ struct GenerationPlan {
   bool wants_prompt_logprobs = false;
   bool wants_embedding = false;
   bool use_prefix_cache = true;
-  bool shows_special = false;  // special tokens are part of the text (for parsers)
+  std::vector<std::int32_t> shown_tokens;  // special ones that are part of the text; sorted
   /// One for each answer; may be empty.
   std::function<std::unique_ptr<engine::TokenMask>()> make_mask;
   std::function<std::unique_ptr<OutputParser>()> make_parser;

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "app/console.h"
+#include "app/served_model.h"
 #include "base/mapped_file.h"
 
 namespace ondol::app {
