@@ -117,13 +117,14 @@ Result<void> run_serve(ServeOptions options) {
   const ServeLog log(log_form(options.log));
   api_options.on_generation = [&](const api::GenerationRecord& record) { log.generation(record); };
   http_options.on_completed = [&](const http::Completed& completed) { log.completed(completed); };
+  http_options.on_warning = [](const std::string& text) { print_note(text); };
   const bool needs_key = !api_options.keys.empty();
   api::Api api(*pool, std::move(api_options));
   ONDOL_TRY(const auto server,
             http::Server::start(http_options, [&](std::shared_ptr<http::Exchange> exchange) {
               api.handle(std::move(exchange));
             }));
-  print_welcome(options, server_url(options, server->port()), needs_key, model->card.id);
+  print_welcome(options, server_url(http_options, server->port()), needs_key, model->card.id);
   wait_for_signal();
   drain(*server, api, options.drain_s);
   return {};
@@ -136,7 +137,7 @@ void add_serve(Commands& commands) {
       commands.add("serve", "Answer over HTTP, by the API of OpenAI",
                    R"(  ondol serve                            the default model, for this machine
   ondol serve -m smollm2 -m model.gguf   two models; a request names one
-  ONDOL_API_KEY=secret-words ondol serve --host 0.0.0.0 --tls-cert c.pem --tls-key k.pem
+  ONDOL_API_KEY=secret-words ondol serve --host 0.0.0.0 --tls
 
 Routes: /v1/models, /v1/chat/completions, /v1/completions, /v1/embeddings,
 /tokenize, /detokenize, /health, /ready, /metrics; /openapi.json describes them.

@@ -135,6 +135,7 @@ int run(int argc, const char* const* argv) {
   add_quantize(commands);
   add_imatrix(commands);
   add_bench(commands);
+  add_certs(commands);
   add_completion(commands);
   return run_checked(app, commands, argc, argv);
 }

@@ -50,6 +50,7 @@ void add_quantize(Commands& commands);
 void add_imatrix(Commands& commands);
 void add_bench(Commands& commands);
 void add_serve(Commands& commands);
+void add_certs(Commands& commands);
 void add_completion(Commands& commands);
 
 /// The whole program: parses, runs, reports. Answers the exit code.

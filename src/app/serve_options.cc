@@ -2,13 +2,14 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
+#include <ctime>
 
 #include "app/console.h"
 #include "app/served_model.h"
 #include "base/mapped_file.h"
+#include "http/certificates.h"
+#include "hub/store.h"
 
 namespace ondol::app {
 namespace {
@@ -23,11 +24,6 @@ bool is_loopback(const std::string& address) {
     return (ntohl(four.s_addr) >> 24U) == 127;
   }
   return address == "::1";
-}
-
-std::string machine_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
 Result<api::ApiKey> named_key(std::string_view where, const std::string& name,
@@ -54,6 +50,10 @@ void add_access_options(CLI::App& command, ServeOptions& options) {
       "The key that clients send; other users can see it here, ONDOL_API_KEY is for it too");
   add("--key-file", options.key_file, "JSON file of keys by SHA-256, each with its limits");
   command.add_flag("--insecure", options.is_insecure, "Let others in without a key")->group(group);
+  command
+      .add_flag("--tls", options.uses_own_certificate,
+                "Serve over TLS with the certificate of `ondol certs`, made if need be")
+      ->group(group);
   add("--tls-cert", options.tls_cert, "PEM file of the certificate and its chain");
   add("--tls-key", options.tls_key, "PEM file of its private key");
   add("--host-name", options.host_names,
@@ -136,30 +136,40 @@ Result<http::ServerOptions> server_options(const ServeOptions& options) {
   out.address = options.host;
   out.port = options.port;
   out.refuse = &api::refusal_of_status;
+  const bool has_files = !options.tls_cert.empty() || !options.tls_key.empty();
+  if (has_files && options.uses_own_certificate) {
+    return fail(ErrorCode::kInvalidArgument, "--tls", "",
+                "stands for a certificate of ondol's own, not beside --tls-cert and --tls-key");
+  }
   if (options.tls_cert.empty() != options.tls_key.empty()) {
     return fail(ErrorCode::kInvalidArgument, options.tls_cert.empty() ? "--tls-key" : "--tls-cert",
                 "", "certificate and key are needed together");
   }
-  if (!options.tls_cert.empty()) out.tls = http::TlsFiles{options.tls_cert, options.tls_key};
-  return out;
-}
-
-std::vector<std::string> own_host_names(const ServeOptions& options) {
-  std::vector<std::string> out = options.host_names;
-  out.push_back(options.host);
-  if (const std::string name = machine_name(); !name.empty()) {
-    out.push_back(name);
-    out.push_back(name + ".local");
+  if (has_files) out.tls = http::TlsFiles{options.tls_cert, options.tls_key};
+  if (options.uses_own_certificate) {
+    ONDOL_TRY(const hub::Store store, hub::Store::from_environment());
+    std::vector<std::string> names = http::local_names();
+    names.insert(names.end(), options.host_names.begin(), options.host_names.end());
+    ONDOL_TRY(const auto certs,
+              http::ensure_certificates(store.root() / "certs", names, std::time(nullptr)));
+    out.tls = http::TlsFiles{certs.certificate.string(), certs.key.string()};
   }
   return out;
 }
 
-std::string server_url(const ServeOptions& options, std::uint16_t port) {
-  std::string host = options.host;
+std::vector<std::string> own_host_names(const ServeOptions& options) {
+  std::vector<std::string> out = http::local_names();
+  out.insert(out.end(), options.host_names.begin(), options.host_names.end());
+  out.push_back(options.host);
+  return out;
+}
+
+std::string server_url(const http::ServerOptions& options, std::uint16_t port) {
+  std::string host = options.address;
   if (host == "0.0.0.0") host = "127.0.0.1";
   if (host == "::") host = "::1";
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
-  return fmt::format("{}://{}:{}", options.tls_cert.empty() ? "http" : "https", host, port);
+  return fmt::format("{}://{}:{}", options.tls ? "https" : "http", host, port);
 }
 
 ServeLog::Form log_form(const std::string& name) {

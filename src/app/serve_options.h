@@ -24,6 +24,7 @@ struct ServeOptions {
   std::string api_key;
   std::string key_file;
   bool is_insecure = false;
+  bool uses_own_certificate = false;  // of `ondol certs`, made if need be
   std::string tls_cert;
   std::string tls_key;
   std::vector<std::string> host_names;
@@ -42,15 +43,15 @@ Result<std::vector<api::ApiKey>> api_keys(const ServeOptions& options);
 /// has said --insecure.
 Result<void> check_exposure(const ServeOptions& options, bool has_keys);
 
-/// Errors: kInvalidArgument for one of --tls-cert and --tls-key without the other.
+/// With --tls the certificates are made or renewed. Errors: theirs; kInvalidArgument for
+/// one of --tls-cert and --tls-key without the other, or beside --tls.
 Result<http::ServerOptions> server_options(const ServeOptions& options);
 
-/// Names by which this machine is reached: its host name, that with ".local", the
-/// address it binds and those given.
+/// Names by which this machine is reached: its own, the address it binds and those given.
 std::vector<std::string> own_host_names(const ServeOptions& options);
 
 /// "http://127.0.0.1:11435"; an address of all interfaces becomes one that can be asked.
-std::string server_url(const ServeOptions& options, std::uint16_t port);
+std::string server_url(const http::ServerOptions& options, std::uint16_t port);
 
 ServeLog::Form log_form(const std::string& name);
 
