@@ -68,6 +68,32 @@ class Keys(unittest.TestCase):
                 self.assertEqual(server.stop(), 0)
 
 
+class Models(unittest.TestCase):
+    def test_one_budget_for_several(self):
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [pathlib.Path(folder, name + ".gguf") for name in "ab"]
+            for path in paths:
+                path.symlink_to(serving.SMOLLM2)
+            # Room for one of them and a half.
+            server = serving.Server("--kv-tokens", 2048, "--memory", "300MB", models=paths)
+            try:
+                loaded = lambda: {m["id"]: m["meta"]["is_loaded"] for m in server.get("/v1/models")[2]["data"]}
+                ask = lambda model: server.post("/v1/completions", {"model": model, "prompt": "Hi", "max_tokens": 1})
+                self.assertEqual(loaded(), {"a": True, "b": False})
+                self.assertEqual(ask("b")[0], 200)
+                self.assertEqual(loaded(), {"a": False, "b": True})
+                peer = server.open_stream("/v1/chat/completions", {**LONG, "model": "b"})
+                peer.recv(4096)
+                status, headers, body = ask("a")
+                self.assertEqual((status, body["error"]["code"]), (503, "model_busy"))
+                self.assertIn("retry-after", headers)
+                peer.close()
+                self.assertTrue(serving.eventually(lambda: ask("a")[0] == 200))
+                self.assertEqual(server.get("/v1/models/c")[0], 404)
+            finally:
+                self.assertEqual(server.stop(), 0)
+
+
 class Stopping(unittest.TestCase):
     def read_all(self, peer):
         data = b""

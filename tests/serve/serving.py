@@ -23,14 +23,14 @@ MODEL = "smollm2"  # what a server calls it: the file's name
 class Server:
     """`ondol serve` with SmolLM2; `lines` are what it wrote to stderr."""
 
-    def __init__(self, *arguments, env=None, ctx=2048):
+    def __init__(self, *arguments, env=None, ctx=2048, models=(SMOLLM2,)):
         self.folder = tempfile.TemporaryDirectory(prefix="ondol-serve-")
         clean = {k: v for k, v in os.environ.items()
                  if not k.startswith(("ONDOL_", "HF_", "XDG_")) and not k.lower().endswith("_proxy")}
         clean.update(ONDOL_HOME=self.folder.name + "/home", HOME=self.folder.name, LC_ALL="C.UTF-8",
                      ONDOL_WEIGHT_CACHE="off", **(env or {}))
         self.process = subprocess.Popen(
-            [BINARY, "serve", "-m", str(SMOLLM2), "--port", "0", "--ctx", str(ctx), "--log", "json",
+            [BINARY, "serve", *(a for m in models for a in ("-m", str(m))), "--port", "0", "--ctx", str(ctx), "--log", "json",
              *map(str, arguments)], env=clean, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines = []
         self.reader = threading.Thread(target=self._read_log, daemon=True)
