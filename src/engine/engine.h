@@ -9,8 +9,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "base/error.h"
 #include "engine/request.h"
@@ -26,6 +28,16 @@ struct EngineOptions {
   std::int64_t max_sequences = 16;      // running together; the others wait
   std::int64_t max_waiting = 1024;      // submit answers kLimit beyond these and max_sequences
   DType kv_dtype = DType::kF16;
+  bool prefix_cache = true;  // full pages are kept and shared by later requests of the tenant
+
+  /// While answers are under way, a step takes so few prompt tokens that it lasts
+  /// about this long at most; 0: as long as it takes.
+  double max_step_ms = 0;
+
+  // The prefix cache on disk. The folder belongs to this engine alone, while it runs.
+  std::string spill_path;             // empty: none
+  std::uint64_t spill_max_bytes = 0;  // of files in the folder
+  std::string fingerprint;            // of the model's weights: pages of another are never used
 };
 
 struct EngineStats {
@@ -33,8 +45,18 @@ struct EngineStats {
   std::int64_t n_waiting = 0;
   std::int64_t n_pages = 0;
   std::int64_t n_pages_used = 0;
+  std::int64_t n_cached_pages = 0;  // hold tokens that a later prompt may share
   std::uint64_t n_preemptions = 0;
   std::uint64_t kv_bytes = 0;
+  // Since the start:
+  std::uint64_t n_prompt_tokens = 0;  // of prompts that were computed to their end
+  std::uint64_t n_generated_tokens = 0;
+  std::uint64_t prefix_queries = 0;   // tokens of those prompts that might have been cached
+  std::uint64_t prefix_hits = 0;      // and were
+  std::uint64_t n_pages_spilled = 0;  // written to disk
+  std::uint64_t n_pages_loaded = 0;   // read from disk and used
+  std::uint64_t n_spill_errors = 0;   // files that could not be written, or were not to be trusted
+  std::uint64_t spill_bytes = 0;      // on disk now
 };
 
 class EngineCore;
@@ -52,6 +74,12 @@ class Stream {
   std::optional<Event> next();
   /// As next, but waits at most this long; nullopt also on time-out (see done()).
   std::optional<Event> next_for(std::int64_t timeout_ms);
+  /// The next event if one lies there; never blocks.
+  std::optional<Event> try_next();
+  /// `wake` is called when an event came to where none lay (and at once if one lies there
+  /// already): on the engine thread, without locks held, so it must be quick, and never
+  /// after this Stream is gone, whose end waits for a call under way. At most one a Stream.
+  void on_event(std::function<void()> wake);
   /// kFinish has been taken.
   bool done() const;
   /// Asks for an early end; honoured between steps, answered by kFinish.

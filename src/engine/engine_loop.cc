@@ -16,10 +16,16 @@ Scheduler make_scheduler(const EngineOptions& options) {
                    {options.max_sequences, options.max_batch_tokens});
 }
 
+std::optional<PromptWatch> watch_for(const GenerationRequest& request) {
+  if (!request.wants_embedding && !request.wants_prompt_logprobs) return std::nullopt;
+  return PromptWatch(request);
+}
+
 }  // namespace
 
 EngineCore::Open::Open(Submission submission)
-    : sampler(std::move(submission.request.sampling), submission.request.prompt,
+    : watch(watch_for(submission.request)),
+      sampler(std::move(submission.request.sampling), submission.request.prompt,
               std::move(submission.request.mask), submission.request.n_top_logprobs),
       events(std::move(submission.events)),
       stop_tokens(std::move(submission.request.stop_tokens)),
@@ -71,6 +77,8 @@ EngineStats EngineCore::stats() const {
   stats.n_pages_used = scheduler_.pages().n_used();
   stats.n_preemptions = scheduler_.n_preemptions();
   stats.kv_bytes = kv_bytes_;
+  stats.n_prompt_tokens = totals_.n_prompt_tokens;
+  stats.n_generated_tokens = totals_.n_generated_tokens;
   return stats;
 }
 
@@ -112,15 +120,43 @@ void EngineCore::step() {
   ONDOL_CHECK(logits.size() == logit_rows_.size() * n_vocab);
 
   scheduler_.commit();
-  std::size_t row = 0;
-  for (Open* open : worked_) {
-    if (open->sequence.n_pending() > 0) continue;
-    if (open->max_tokens == 0) {
-      close(*open, FinishReason::kLength);
-    } else {
-      take_logits(*open, logits.subspan(row++ * n_vocab, n_vocab));
-    }
+  for (const Open* open : worked_) {
+    if (open->n_said > 0 || open->sequence.n_pending() > 0) continue;
+    totals_.n_prompt_tokens += static_cast<std::uint64_t>(open->n_prompt);
   }
+  std::size_t row = 0;
+  for (Open*& open : worked_) {
+    if (open->watch) continue;
+    if (open->sequence.n_pending() == 0) {
+      if (open->max_tokens == 0) {
+        close(*open, FinishReason::kLength);
+      } else {
+        take_logits(*open, logits.subspan(row++ * n_vocab, n_vocab));
+      }
+    }
+    open = nullptr;
+  }
+  // After the others: more of the model's rows take the place of `logits`.
+  for (std::size_t i = 0; i < worked_.size(); ++i) {
+    if (worked_[i] != nullptr) take_rows(*worked_[i], sequences_[i]);
+  }
+}
+
+// A prompt that is watched: all its rows are looked at, the last one's logits last.
+void EngineCore::take_rows(Open& open, const device::AttentionSequence& rows) {
+  const std::span<const std::int32_t> prompt =
+      std::span(open.sequence.tokens).first(static_cast<std::size_t>(open.n_prompt));
+  Result<void> seen =
+      open.watch->see(*model_, prompt, rows.n_past, rows.first_row, rows.n_rows, scratch_);
+  if (!seen) return close(open, FinishReason::kError, std::move(seen).error());
+  if (open.sequence.n_pending() > 0) return;
+  if (open.watch->wants_logprobs()) {
+    outbox_.emplace_back(open.events, open.watch->take_logprobs());
+  }
+  if (open.max_tokens == 0) return close(open, FinishReason::kLength);
+  open.watch.reset();
+  const std::int32_t last = rows.first_row + rows.n_rows - 1;
+  take_logits(open, model_->logits_of(std::span(&last, 1)));
 }
 
 void EngineCore::fill_batch(std::span<const Work> work) {
@@ -146,7 +182,7 @@ void EngineCore::fill_batch(std::span<const Work> work) {
       const std::int32_t page = sequence->pages[static_cast<std::size_t>(position / page_tokens)];
       slots_.push_back(page * page_tokens + position % page_tokens);
     }
-    if (n_tokens == sequence->n_pending() && open.max_tokens > 0) {
+    if (n_tokens == sequence->n_pending() && open.max_tokens > 0 && !open.watch) {
       logit_rows_.push_back(static_cast<std::int32_t>(tokens_.size()) - 1);
     }
   }
@@ -163,6 +199,7 @@ void EngineCore::take_logits(Open& open, std::span<const float> logits) {
   open.last_at = Clock::now();
   if (!open.first_at) open.first_at = open.last_at;
   ++open.n_said;
+  ++totals_.n_generated_tokens;
   open.sequence.tokens.push_back(pick->token);
 
   Event event;
@@ -182,6 +219,7 @@ void EngineCore::close(Open& open, FinishReason reason, std::optional<Error> err
   event.reason = reason;
   event.error = std::move(error);
   event.timings = open.timings();
+  if (open.watch && reason == FinishReason::kLength) event.embedding = open.watch->embedding();
   outbox_.emplace_back(std::move(open.events), std::move(event));
   ++n_closed_;
   scheduler_.remove(open.sequence);

@@ -17,6 +17,7 @@
 
 #include "engine/event_queue.h"
 #include "engine/inbox.h"
+#include "engine/prompt_watch.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 
@@ -42,6 +43,7 @@ class EngineCore {
     explicit Open(Submission submission);
 
     Sequence sequence;
+    std::optional<PromptWatch> watch;  // until the prompt is computed
     Sampler sampler;
     std::shared_ptr<EventQueue> events;
     std::vector<std::int32_t> stop_tokens;
@@ -60,6 +62,7 @@ class EngineCore {
   void step();
   EngineStats stats() const;
   void fill_batch(std::span<const Work> work);
+  void take_rows(Open& open, const device::AttentionSequence& rows);
   void take_logits(Open& open, std::span<const float> logits);
   void close(Open& open, FinishReason reason, std::optional<Error> error = std::nullopt);
   void deliver();
@@ -81,6 +84,11 @@ class EngineCore {
   std::vector<device::AttentionSequence> sequences_;  // [n_work]
   std::vector<std::int32_t> logit_rows_;  // [n_ready]: those with all known tokens computed
   std::vector<Open*> worked_;             // [n_work]
+
+  struct Totals {
+    std::uint64_t n_prompt_tokens = 0;
+    std::uint64_t n_generated_tokens = 0;
+  } totals_;
 
   // Events of this turn, delivered when its effects are visible in stats().
   std::vector<std::pair<std::shared_ptr<EventQueue>, Event>> outbox_;

@@ -30,6 +30,12 @@ class HeldModel : public model::Model {
     go_.wait();
     return model_->forward(batch, cache);
   }
+  std::span<const float> logits_of(std::span<const std::int32_t> rows) override {
+    return model_->logits_of(rows);
+  }
+  std::span<const float> hidden_of(std::span<const std::int32_t> rows) override {
+    return model_->hidden_of(rows);
+  }
   std::int64_t max_batch_tokens() const override { return model_->max_batch_tokens(); }
   model::WeightCounts weight_counts() const override { return model_->weight_counts(); }
   std::uint64_t weight_bytes() const override { return model_->weight_bytes(); }

@@ -42,6 +42,7 @@ struct SamplingParams {
 };
 
 constexpr std::int32_t kMaxTopLogprobs = 1024;
+constexpr std::int64_t kMaxPromptLogprobs = 1 << 20;  // tokens times (1 + n_top_logprobs)
 
 struct GenerationRequest {
   std::vector<std::int32_t> prompt;  // not empty
@@ -50,7 +51,11 @@ struct GenerationRequest {
   std::vector<std::int32_t> stop_tokens;  // end the answer, are not part of it
   std::int32_t n_top_logprobs = -1;       // -1: none, 0: of the chosen token only, else + top n
   std::int32_t priority = 0;              // higher goes first
-  std::unique_ptr<TokenMask> mask;        // may be null
+  std::uint64_t tenant = 0;      // whose request it is; fair shares and shared pages are a tenant's
+  bool use_prefix_cache = true;  // false: every prompt token is computed
+  bool wants_embedding = false;  // with max_tokens 0: see Event::embedding
+  bool wants_prompt_logprobs = false;  // see Event::Kind::kPrompt
+  std::unique_ptr<TokenMask> mask;     // may be null
 };
 
 enum class FinishReason : std::uint8_t {
@@ -76,17 +81,22 @@ struct Timings {
   std::int64_t n_decoded = 0;  // new tokens
 };
 
-/// Zero or more tokens, then exactly one finish.
+/// One kPrompt if it was asked for, zero or more tokens, then exactly one finish.
 struct Event {
-  enum class Kind : std::uint8_t { kToken, kFinish } kind = Kind::kToken;
+  enum class Kind : std::uint8_t { kPrompt, kToken, kFinish } kind = Kind::kToken;
   // kToken
   std::int32_t token = 0;
   float logprob = 0;
   std::vector<TokenLogprob> top;
+  // kPrompt: what the model thought of the prompt, before any mask, bias or penalty.
+  std::vector<TokenLogprob> prompt_logprobs;          // [n_prompt - 1], of prompt[i + 1]
+  std::vector<std::vector<TokenLogprob>> prompt_top;  // the same, best first; if n_top_logprobs > 0
   // kFinish
   FinishReason reason = FinishReason::kStop;
   std::optional<Error> error;  // with kError
   Timings timings;
+  std::vector<float> embedding;  // [d_model] if asked for: the mean over the prompt's tokens of
+                                 // the hidden state after the final norm; not normalised
 };
 
 }  // namespace ondol::engine

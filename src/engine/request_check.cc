@@ -69,6 +69,19 @@ Result<void> check_sampling(const SamplingParams& params, std::int64_t n_vocab) 
   return {};
 }
 
+// What a request wants to know of its prompt.
+Result<void> check_observation(const GenerationRequest& request) {
+  if (request.wants_embedding) {
+    ONDOL_TRY_VOID(check_int(kRequest, "max_tokens", request.max_tokens, 0, 0));
+  }
+  if (!request.wants_prompt_logprobs) return {};
+  const auto n_prompt = static_cast<std::int64_t>(request.prompt.size());
+  const std::int64_t n_each = 1 + std::max(request.n_top_logprobs, 0);
+  if (n_prompt * n_each <= kMaxPromptLogprobs) return {};
+  return fail(ErrorCode::kInvalidArgument, kRequest, "wants_prompt_logprobs",
+              "too many log-probabilities for one answer", n_prompt * n_each, kMaxPromptLogprobs);
+}
+
 }  // namespace
 
 Result<void> check_request(const GenerationRequest& request, std::int64_t n_vocab,
@@ -93,6 +106,7 @@ Result<void> check_request(const GenerationRequest& request, std::int64_t n_voca
   }
   ONDOL_TRY_VOID(
       check_int(kRequest, "n_top_logprobs", request.n_top_logprobs, -1, kMaxTopLogprobs));
+  ONDOL_TRY_VOID(check_observation(request));
   return check_sampling(request.sampling, n_vocab);
 }
 
@@ -105,6 +119,10 @@ Result<EngineOptions> complete_options(const EngineOptions& options, const model
   ONDOL_TRY_VOID(check_int(kEngine, "page_tokens", out.page_tokens, 1, 4096));
   ONDOL_TRY_VOID(check_int(kEngine, "max_sequences", out.max_sequences, 1, kMany));
   ONDOL_TRY_VOID(check_int(kEngine, "max_waiting", out.max_waiting, 1, kMany));
+  if (!(out.max_step_ms >= 0)) {  // false for NaN
+    return fail(ErrorCode::kInvalidArgument, kEngine, "max_step_ms", "outside its range",
+                fmt::format("{}", out.max_step_ms), ">= 0");
+  }
   ONDOL_TRY_VOID(
       check_int(kEngine, "max_batch_tokens", out.max_batch_tokens, 1, model.max_batch_tokens()));
   if (out.max_batch_tokens < out.max_sequences) {

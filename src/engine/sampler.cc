@@ -6,53 +6,13 @@
 #include <string>
 #include <utility>
 
-#include "base/check.h"
+#include "engine/logprobs.h"
 #include "engine/random.h"
 
 namespace ondol::engine {
 namespace {
 
-constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 constexpr float kLargest = std::numeric_limits<float>::max();
-
-// The index of the largest logit, the lower one among equals.
-Result<std::int32_t> find_best(std::span<const float> logits) {
-  std::size_t best = 0;
-  bool is_sound = true;
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    is_sound &= logits[i] <= kLargest;  // false for NaN too
-    if (logits[i] > logits[best]) best = i;
-  }
-  if (!is_sound) {
-    return fail(ErrorCode::kInternal, "sampler", "logits",
-                "the model's output holds NaN or infinity");
-  }
-  if (logits[best] == kForbidden) {
-    return fail(ErrorCode::kInvalidArgument, "sampler", "logits",
-                "mask and bias leave no token to pick");
-  }
-  return static_cast<std::int32_t>(best);
-}
-
-double log_sum_exp(std::span<const float> logits, float max_logit) {
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - max_logit);
-  return max_logit + std::log(sum);
-}
-
-std::vector<TokenLogprob> top_logprobs(std::span<const float> logits, std::int32_t n,
-                                       double log_total, SamplerScratch& scratch) {
-  std::vector<TokenLogprob> top;
-  if (n <= 0) return top;
-  collect_candidates(logits, n, scratch.candidates, scratch.filter);
-  for (const Candidate& c : scratch.candidates) {
-    top.push_back({c.token, static_cast<float>(c.logit - log_total)});
-  }
-  std::stable_sort(top.begin(), top.end(), [](const TokenLogprob& a, const TokenLogprob& b) {
-    return a.logprob > b.logprob;
-  });
-  return top;
-}
 
 }  // namespace
 
@@ -104,8 +64,9 @@ Result<Pick> Sampler::pick(std::span<const float> logits, SamplerScratch& scratc
   ONDOL_TRY(const std::int32_t best, find_best(adjusted));
   Pick pick;
   if (n_top_logprobs_ >= 0) {
-    const double log_total = log_sum_exp(adjusted, adjusted[static_cast<std::size_t>(best)]);
-    pick.top = top_logprobs(adjusted, n_top_logprobs_, log_total, scratch);
+    const double log_total = log_sum_exp(adjusted, best);
+    pick.top =
+        top_logprobs(adjusted, n_top_logprobs_, log_total, scratch.candidates, scratch.filter);
     pick.token = params_.temperature == 0 ? best : draw(adjusted, scratch);
     pick.logprob = static_cast<float>(adjusted[static_cast<std::size_t>(pick.token)] - log_total);
   } else {

@@ -51,7 +51,7 @@ Workspace lay_out(const ModelInfo& info, std::int64_t n_tokens, device::Buffer* 
   a.up = layout.add(n_tokens, info.d_ff);
   a.angles = layout.add(n_tokens, info.d_head);
   a.local_angles = layout.add(n_tokens, info.d_head);
-  const std::int64_t n_logit_rows = std::min(n_tokens, Decoder::kLogitRows);
+  const std::int64_t n_logit_rows = std::min(n_tokens, Model::kMaxRowsAtOnce);
   out.head_rows = layout.add(n_logit_rows, info.d_model);
   out.logits = layout.add(n_logit_rows, info.n_vocab);
   out.n_bytes = layout.n_bytes();
@@ -94,34 +94,56 @@ std::span<const float> Decoder::forward(const Batch& batch, device::KvCache& cac
   const Activations a = first_rows(all_, n_tokens);
   run_layers(batch, cache, a);
 
+  n_rows_ = n_tokens;
   const std::span<const std::int32_t> rows = batch.logit_rows;
-  if (std::cmp_less_equal(rows.size(), logits_.n_rows)) {
-    const Tensor out = logits_.head(static_cast<std::int64_t>(rows.size()));
-    if (!rows.empty()) compute_logits(rows, a.x, out);
+  if (rows.empty()) {
     device_->wait();
-    if (rows.empty()) return {};
-    if (const auto view = device_->host_view(out); !view.empty()) return view;
+    return {};
   }
+  if (std::cmp_less_equal(rows.size(), logits_.n_rows)) return logits_of(rows);
   const auto n_vocab = static_cast<std::size_t>(info_.n_vocab);
-  host_logits_.resize(std::max(host_logits_.size(), rows.size() * n_vocab));
+  host_rows_.resize(std::max(host_rows_.size(), rows.size() * n_vocab));
   const auto n_chunk = static_cast<std::size_t>(logits_.n_rows);
   for (std::size_t first = 0; first < rows.size(); first += n_chunk) {
     const auto chunk = rows.subspan(first, std::min(n_chunk, rows.size() - first));
-    const Tensor out = logits_.head(static_cast<std::int64_t>(chunk.size()));
-    compute_logits(chunk, a.x, out);
-    device_->download(out,
-                      std::span(host_logits_).subspan(first * n_vocab, chunk.size() * n_vocab));
+    device_->download(compute_logits(chunk),
+                      std::span(host_rows_).subspan(first * n_vocab, chunk.size() * n_vocab));
   }
-  return std::span(host_logits_).first(rows.size() * n_vocab);
+  return std::span(host_rows_).first(rows.size() * n_vocab);
 }
 
-void Decoder::compute_logits(std::span<const std::int32_t> rows, Tensor x, Tensor out) {
-  const Tensor h = head_rows_.head(out.n_rows);
-  device_->gather_rows(x, rows, h);
+std::span<const float> Decoder::logits_of(std::span<const std::int32_t> rows) {
+  return on_host(compute_logits(rows));
+}
+
+std::span<const float> Decoder::hidden_of(std::span<const std::int32_t> rows) {
+  return on_host(compute_hidden(rows));
+}
+
+Tensor Decoder::compute_hidden(std::span<const std::int32_t> rows) {
+  ONDOL_CHECK(std::cmp_less_equal(rows.size(), head_rows_.n_rows));
+  const Tensor h = head_rows_.head(static_cast<std::int64_t>(rows.size()));
+  device_->gather_rows(all_.x.head(n_rows_), rows, h);
   norm(h, head_.norm, head_.norm_offset, h);
+  return h;
+}
+
+Tensor Decoder::compute_logits(std::span<const std::int32_t> rows) {
+  const Tensor h = compute_hidden(rows);
+  const Tensor out = logits_.head(h.n_rows);
   project(h, {{{head_.weight, nullptr}, out}});
   if (head_.scale != 1) device_->scale(out, head_.scale);
   if (head_.softcap > 0) device_->softcap(out, head_.softcap);
+  return out;
+}
+
+std::span<const float> Decoder::on_host(Tensor from) {
+  device_->wait();
+  if (const auto view = device_->host_view(from); !view.empty()) return view;
+  const auto n = static_cast<std::size_t>(from.n_elements());
+  host_rows_.resize(std::max(host_rows_.size(), n));
+  device_->download(from, std::span(host_rows_).first(n));
+  return std::span(host_rows_).first(n);
 }
 
 void Decoder::project(Tensor x, std::initializer_list<Projection> projections) {

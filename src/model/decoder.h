@@ -3,7 +3,7 @@
 // run_layers().
 //
 // Memory: the buffers are sized for max_batch_tokens and made once. Logits are
-// computed at most kLogitRows rows at a time on the device; a batch that wants
+// computed at most kMaxRowsAtOnce rows at a time on the device; a batch that wants
 // more gets them gathered in host memory, which grows to the largest such batch
 // (4 * n_vocab bytes a row) and is not part of workspace_bytes().
 //
@@ -48,10 +48,10 @@ struct OutputHead {
 
 class Decoder : public Model {
  public:
-  static constexpr std::int64_t kLogitRows = 32;
-
   const ModelInfo& info() const final { return info_; }
   std::span<const float> forward(const Batch& batch, device::KvCache& cache) final;
+  std::span<const float> logits_of(std::span<const std::int32_t> rows) final;
+  std::span<const float> hidden_of(std::span<const std::int32_t> rows) final;
   std::int64_t max_batch_tokens() const final { return max_batch_tokens_; }
   WeightCounts weight_counts() const final { return store_.counts; }
   std::uint64_t weight_bytes() const final { return store_.n_bytes; }
@@ -92,7 +92,9 @@ class Decoder : public Model {
   void norm_heads(device::Tensor x, const device::Weight* weight, float offset);
 
  private:
-  void compute_logits(std::span<const std::int32_t> rows, device::Tensor x, device::Tensor out);
+  device::Tensor compute_hidden(std::span<const std::int32_t> rows);
+  device::Tensor compute_logits(std::span<const std::int32_t> rows);
+  std::span<const float> on_host(device::Tensor from);
 
   ModelInfo info_;
   float rms_eps_;
@@ -103,9 +105,10 @@ class Decoder : public Model {
   std::uint64_t workspace_bytes_ = 0;
   std::int64_t max_batch_tokens_ = 0;
   Activations all_;           // of max_batch_tokens rows
-  device::Tensor head_rows_;  // [kLogitRows, d_model]
-  device::Tensor logits_;     // [kLogitRows, n_vocab]
-  std::vector<float> host_logits_;
+  std::int64_t n_rows_ = 0;   // of the last forward's batch; all_.x holds its residual stream
+  device::Tensor head_rows_;  // [kMaxRowsAtOnce, d_model]
+  device::Tensor logits_;     // [kMaxRowsAtOnce, n_vocab]
+  std::vector<float> host_rows_;
 };
 
 }  // namespace ondol::model

@@ -87,6 +87,19 @@ TEST_P(GoldenTest, RowsAskedForOnly) {
   EXPECT_TRUE(runner_.model()
                   .forward({tokens_, positions, positions, std::span(&sequence, 1), {}}, **cache)
                   .empty());
+
+  // Afterwards, in another order; hidden states are what the head is multiplied with.
+  const std::vector<std::int32_t> later = {5, 63, 5};
+  const auto more = runner_.model().logits_of(later);
+  ASSERT_EQ(more.size(), 3 * n_vocab);
+  EXPECT_LE(relative_error(more.first(n_vocab), expected.subspan(5 * n_vocab, n_vocab)),
+            kTolerance);
+  EXPECT_LE(relative_error(more.subspan(n_vocab, n_vocab), expected.last(n_vocab)), kTolerance);
+  const auto hidden = runner_.model().hidden_of(later);
+  const auto d_model = static_cast<std::size_t>(runner_.model().info().d_model);
+  ASSERT_EQ(hidden.size(), 3 * d_model);
+  EXPECT_EQ(relative_error(hidden.first(d_model), hidden.last(d_model)), 0);
+  EXPECT_GT(relative_error(hidden.first(d_model), hidden.subspan(d_model, d_model)), 0.1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenTest, testing::ValuesIn(kGoldenNames),

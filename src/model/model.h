@@ -4,7 +4,7 @@
 // weights with the shapes they must have, and states its forward pass in Device
 // operations. registry.cc lists the families.
 //
-// Owner: the engine. Threads: forward from one thread at a time.
+// Owner: the engine. Threads: forward and what follows it from one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -79,6 +79,13 @@ class Model {
   /// Appends the batch's keys and values to the cache and answers the logits of
   /// logit_rows, f32 [n_logit_rows, n_vocab] on the host, valid until the next call.
   virtual std::span<const float> forward(const Batch& batch, device::KvCache& cache) = 0;
+
+  /// More of the last forward, for rows of its batch (kMaxRowsAtOnce at most), valid until
+  /// the next call of any of the three: logits [n_rows, n_vocab], and hidden states
+  /// after the final norm [n_rows, d_model].
+  static constexpr std::int64_t kMaxRowsAtOnce = 32;
+  virtual std::span<const float> logits_of(std::span<const std::int32_t> rows) = 0;
+  virtual std::span<const float> hidden_of(std::span<const std::int32_t> rows) = 0;
 
   /// Tokens that one forward takes at most: LoadOptions::max_batch_tokens.
   virtual std::int64_t max_batch_tokens() const = 0;

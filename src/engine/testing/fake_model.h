@@ -40,6 +40,14 @@ inline std::vector<float> fake_logits(std::span<const std::int32_t> tokens) {
   return logits;
 }
 
+/// The hidden state after `tokens`, of two features (of many, for the rest are zero).
+inline std::vector<float> fake_hidden(std::span<const std::int32_t> tokens, std::size_t d_model) {
+  std::vector<float> hidden(d_model);
+  hidden[0] = static_cast<float>(tokens.size());
+  hidden[1] = fake_logits(tokens)[0];
+  return hidden;
+}
+
 class FakeCache : public device::KvCache {
  public:
   struct Slot {
@@ -131,49 +139,78 @@ class FakeModel : public model::Model {
 
   std::span<const float> forward(const model::Batch& batch, device::KvCache& cache) override {
     if (before_forward_) before_forward_();
-    auto& slots = dynamic_cast<FakeCache&>(cache).slots;
-    const auto page_tokens = static_cast<std::size_t>(cache.shape().page_tokens);
+    cache_ = &dynamic_cast<FakeCache&>(cache);
     const std::size_t n_tokens = batch.tokens.size();
     EXPECT_LE(static_cast<std::int64_t>(n_tokens), max_batch_tokens_);
     EXPECT_EQ(batch.positions.size(), n_tokens);
     EXPECT_EQ(batch.slots.size(), n_tokens);
     for (std::size_t i = 0; i < n_tokens; ++i) {
-      slots.at(static_cast<std::size_t>(batch.slots[i])) = {batch.tokens[i], batch.positions[i]};
+      cache_->slots.at(static_cast<std::size_t>(batch.slots[i])) = {batch.tokens[i],
+                                                                    batch.positions[i]};
     }
-    logits_.clear();
-    std::size_t next_row = 0;
-    std::size_t next_wanted = 0;
+    rows_.clear();
+    tables_.clear();
     for (const device::AttentionSequence& sequence : batch.sequences) {
-      EXPECT_EQ(static_cast<std::size_t>(sequence.first_row), next_row);
-      for (std::int32_t i = 0; i < sequence.n_rows; ++i, ++next_row) {
-        EXPECT_EQ(batch.positions[next_row], sequence.n_past + i);
-        if (next_wanted == batch.logit_rows.size() ||
-            batch.logit_rows[next_wanted] != static_cast<std::int32_t>(next_row)) {
-          continue;
-        }
-        ++next_wanted;
-        std::vector<std::int32_t> seen;
-        for (std::int32_t t = 0; t <= sequence.n_past + i; ++t) {
-          const auto index = static_cast<std::size_t>(t);
-          const auto page = static_cast<std::size_t>(sequence.pages[index / page_tokens]);
-          const FakeCache::Slot& slot = slots.at(page * page_tokens + index % page_tokens);
-          EXPECT_EQ(slot.position, t);
-          seen.push_back(slot.token);
-        }
-        const std::vector<float> row = fake_logits(seen);
-        logits_.insert(logits_.end(), row.begin(), row.end());
+      EXPECT_EQ(static_cast<std::size_t>(sequence.first_row), rows_.size());
+      tables_.emplace_back(sequence.pages.begin(), sequence.pages.end());
+      for (std::int32_t i = 0; i < sequence.n_rows; ++i) {
+        EXPECT_EQ(batch.positions[rows_.size()], sequence.n_past + i);
+        rows_.push_back({tables_.size() - 1, sequence.n_past + i});
       }
     }
-    EXPECT_EQ(next_row, n_tokens);
-    EXPECT_EQ(next_wanted, batch.logit_rows.size());
-    return logits_;
+    EXPECT_EQ(rows_.size(), n_tokens);
+    return take_logits(batch.logit_rows);
+  }
+
+  std::span<const float> logits_of(std::span<const std::int32_t> rows) override {
+    EXPECT_LE(rows.size(), static_cast<std::size_t>(kMaxRowsAtOnce));
+    return take_logits(rows);
+  }
+  std::span<const float> hidden_of(std::span<const std::int32_t> rows) override {
+    EXPECT_LE(rows.size(), static_cast<std::size_t>(kMaxRowsAtOnce));
+    out_.clear();
+    for (const std::int32_t row : rows) {
+      append(fake_hidden(tokens_seen_by(row), static_cast<std::size_t>(info_.d_model)));
+    }
+    return out_;
   }
 
  private:
+  struct Row {
+    std::size_t sequence;
+    std::int32_t position;
+  };
+
+  std::span<const float> take_logits(std::span<const std::int32_t> rows) {
+    out_.clear();
+    for (const std::int32_t row : rows) append(fake_logits(tokens_seen_by(row)));
+    return out_;
+  }
+  // All tokens up to the row's own, as the pages hold them.
+  std::vector<std::int32_t> tokens_seen_by(std::int32_t row) const {
+    const auto [sequence, position] = rows_.at(static_cast<std::size_t>(row));
+    const auto page_tokens = static_cast<std::size_t>(cache_->shape().page_tokens);
+    std::vector<std::int32_t> seen;
+    for (std::int32_t t = 0; t <= position; ++t) {
+      const auto index = static_cast<std::size_t>(t);
+      const auto page = static_cast<std::size_t>(tables_[sequence].at(index / page_tokens));
+      const FakeCache::Slot& slot = cache_->slots.at(page * page_tokens + index % page_tokens);
+      EXPECT_EQ(slot.position, t);
+      seen.push_back(slot.token);
+    }
+    return seen;
+  }
+  void append(const std::vector<float>& values) {
+    out_.insert(out_.end(), values.begin(), values.end());
+  }
+
   model::ModelInfo info_;
   std::int64_t max_batch_tokens_;
   std::function<void()> before_forward_;
-  std::vector<float> logits_;  // [n_logit_rows, n_vocab]
+  FakeCache* cache_ = nullptr;
+  std::vector<Row> rows_;                          // of the last batch
+  std::vector<std::vector<std::int32_t>> tables_;  // [n_sequences] pages
+  std::vector<float> out_;
 };
 
 }  // namespace ondol::engine
