@@ -73,7 +73,7 @@ Streamed read_chat_stream(const FakeExchange& exchange, std::int64_t index = 0) 
     const json::object chunk = json::parse(events[i]).as_object();
     EXPECT_EQ(chunk.at("object"), "chat.completion.chunk");
     if (id.empty()) id = std::string(chunk.at("id").as_string());
-    EXPECT_EQ(chunk.at("id"), id);
+    EXPECT_EQ(chunk.at("id").as_string(), id);
     if (chunk.at("choices").as_array().empty()) {
       out.usage = chunk.at("usage").as_object();
       continue;
