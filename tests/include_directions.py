@@ -27,6 +27,8 @@ LIBRARY_ROOMS = {
     "boost/json": {"format", "text", "hub", "api", "app"},
     "boost/beast": {"http"},
     "boost/asio": {"http"},
+    "openssl/": {"http", "hub", "api"},
+    "prometheus/": {"api"},
     "curl/": {"hub", "api"},
     "hwy/": {"device"},
     "pcre2": {"text"},

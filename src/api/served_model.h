@@ -35,7 +35,7 @@ struct ServedModel {
   ModelCard card;
   std::shared_ptr<const text::Tokenizer> tokenizer;
   std::shared_ptr<const text::ChatTemplate> chat_template;  // null: it has none
-  std::string bos_token;  // as templates print them
+  std::string bos_token;                                    // as templates print them
   std::string eos_token;
   std::vector<std::int32_t> stop_tokens;  // end every answer
   engine::SamplingParams defaults;        // of generation_config.json, else ours
@@ -49,6 +49,9 @@ class ModelSource {
 
   /// Every model that can be asked for, loaded or not. Any thread.
   virtual std::vector<ModelCard> list() const = 0;
+
+  /// The models that are loaded now. Any thread.
+  virtual std::vector<std::shared_ptr<const ServedModel>> loaded() const = 0;
 
   using OnModel = std::function<void(Result<std::shared_ptr<const ServedModel>>)>;
   /// Calls back once, now or from a loading thread, with the model; it stays

@@ -40,17 +40,6 @@ std::filesystem::path history_path(const hub::Store& store) {
   return std::filesystem::path(environment("HOME")) / ".local" / "state" / "ondol" / "history";
 }
 
-// The first chat on a machine fetches the default model by itself.
-Result<void> fetch_default(const hub::Store& store, const std::string& model) {
-  if (model != hub::kDefaultModel) return {};
-  ONDOL_TRY(const auto stored, store.find(model));
-  if (stored) return {};
-  ONDOL_TRY(const hub::ModelName name, hub::parse_model_name(model));
-  print_note("fetching " + model + ", once");
-  ONDOL_TRY(const auto pulled, pull_with_progress(store, name, {}));
-  return {};
-}
-
 // The chat on the screen: turns, slash commands, and what is said about them.
 class Chat {
  public:
@@ -187,7 +176,7 @@ std::string joined(const std::vector<std::string>& words) {
 
 Result<void> run_chat(const ChatArguments& arguments) {
   ONDOL_TRY(const hub::Store store, hub::Store::from_environment());
-  ONDOL_TRY_VOID(fetch_default(store, arguments.chat.model.model));
+  ONDOL_TRY_VOID(fetch_default_model(store, arguments.chat.model.model));
   ONDOL_TRY(ChatSession session, ChatSession::create(arguments.chat));
   InterruptScope interrupt;
   Chat chat(session, arguments, interrupt);

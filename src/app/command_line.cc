@@ -22,6 +22,7 @@ Examples:
   ondol chat                             talk to the default model
   ondol chat "Why is the sky blue?"      ask once
   ondol complete -m smollm2 -p "Once upon a time" -n 50
+  ondol serve -m smollm2                 an OpenAI-compatible server
   ondol inspect model.gguf
 
 Exit codes:
@@ -36,6 +37,7 @@ case; after an error it is {"error": {"code": ..., "message": ...}}.
 
 Environment:
   ONDOL_HOME                 where models lie (else $XDG_DATA_HOME/ondol, ~/.local/share/ondol)
+  ONDOL_API_KEY              a key that `ondol serve` lets in
   ONDOL_WEIGHT_CACHE         on (the default), off, or verify: packed weights kept for fast starts
   ONDOL_WEIGHT_CACHE_MAX     how much of them, as 500MB or 20GB (the default is 32GB)
   ONDOL_LOG                  diagnostics on stderr: debug, info, warn (the default), error
@@ -125,6 +127,7 @@ int run(int argc, const char* const* argv) {
   add_rm(commands);
   add_chat(commands);
   add_complete(commands);
+  add_serve(commands);
   add_inspect(commands);
   add_logits(commands);
   add_tokenize(commands);
@@ -132,6 +135,7 @@ int run(int argc, const char* const* argv) {
   add_quantize(commands);
   add_imatrix(commands);
   add_bench(commands);
+  add_certs(commands);
   add_completion(commands);
   return run_checked(app, commands, argc, argv);
 }

@@ -49,6 +49,8 @@ void add_perplexity(Commands& commands);
 void add_quantize(Commands& commands);
 void add_imatrix(Commands& commands);
 void add_bench(Commands& commands);
+void add_serve(Commands& commands);
+void add_certs(Commands& commands);
 void add_completion(Commands& commands);
 
 /// The whole program: parses, runs, reports. Answers the exit code.

@@ -7,6 +7,7 @@
 #include <array>
 #include <boost/json.hpp>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 
@@ -59,6 +60,20 @@ void print_json_error(const Error& error) {
                              {"message", replace_invalid_utf8(error.message())}};
   print_json(boost::json::object{{"error", object}});
   flush_output();
+}
+
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{}) return std::nullopt;
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  const std::uint64_t factor = unit.empty()   ? 1
+                               : unit == "MB" ? 1'000'000
+                               : unit == "GB" ? 1'000'000'000
+                                              : 0;
+  std::uint64_t bytes = 0;
+  if (factor == 0 || __builtin_mul_overflow(number, factor, &bytes)) return std::nullopt;
+  return bytes;
 }
 
 std::string human_bytes(std::uint64_t n_bytes) {

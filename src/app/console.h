@@ -5,6 +5,7 @@
 
 #include <boost/json/fwd.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,9 @@ void print_note(std::string_view message);
 /// One line on stdout.
 void print_json(const boost::json::value& value);
 void print_json_error(const Error& error);
+
+/// "20GB", "500MB", "1000000"; nullopt for what is no size.
+std::optional<std::uint64_t> parse_bytes(std::string_view text);
 
 /// "98.4 MB", "1.2 GB" (powers of ten, as download sizes are given).
 std::string human_bytes(std::uint64_t n_bytes);

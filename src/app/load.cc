@@ -159,6 +159,10 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool model_requ
       .add_option("-m,--model", options.model,
                   "Path, catalogue name or hf:owner/repository[:file][@revision]")
       ->required(model_required);
+  add_load_options(command, options);
+}
+
+void add_load_options(CLI::App& command, ModelOptions& options) {
   command.add_option("--device", options.device, "Where the model runs: cpu, or reference (slow)")
       ->check(CLI::IsMember({"cpu", "reference"}))
       ->capture_default_str();
@@ -181,13 +185,17 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool model_requ
                    "Pack the weights anew and do not keep them for the next start");
 }
 
-void add_speculation_options(CLI::App& command, ModelOptions& options) {
+void add_speculate_option(CLI::App& command, ModelOptions& options) {
   command
       .add_option("--speculate", options.speculate,
                   "Guess tokens ahead, which never changes the text: auto (as far as it is seen to "
                   "pay), lookup (whatever the text so far suggests) or off")
       ->check(CLI::IsMember({"auto", "lookup", "off"}))
       ->capture_default_str();
+}
+
+void add_speculation_options(CLI::App& command, ModelOptions& options) {
+  add_speculate_option(command, options);
   command.add_option("--draft-model", options.draft_model,
                      "A smaller model of the same vocabulary that guesses too");
 }
@@ -215,6 +223,18 @@ std::optional<std::uint64_t> available_memory_bytes() {
   return available;
 }
 
+Result<PlannedModel> plan_model(const ModelOptions& options, const format::ModelFile& file,
+                                std::int64_t max_batch_tokens, std::int64_t least_context) {
+  PlannedModel out;
+  out.load.max_batch_tokens = max_batch_tokens;
+  ONDOL_TRY(out.load.quantize_to, dtype_option(options.dtype));
+  ONDOL_TRY(const auto kv_dtype, dtype_option(options.kv_dtype));
+  out.kv_dtype = kv_dtype.value_or(DType::kF16);
+  ONDOL_TRY(out.plan, model::plan(file, out.load));
+  ONDOL_TRY(out.n_context, choose_context(options, out.plan.info, least_context));
+  return out;
+}
+
 Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
                                std::int64_t max_batch_tokens, std::int64_t least_context,
                                const WrapDevice& wrap) {
@@ -224,14 +244,12 @@ Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
   LoadedModel loaded;
   ONDOL_TRY(loaded.file, format::ModelFile::open(path));
 
-  model::LoadOptions load;
-  load.max_batch_tokens = max_batch_tokens;
-  ONDOL_TRY(load.quantize_to, dtype_option(options.dtype));
-  ONDOL_TRY(const auto kv_dtype, dtype_option(options.kv_dtype));
-  loaded.kv_dtype = kv_dtype.value_or(DType::kF16);
-  ONDOL_TRY(const model::Plan plan, model::plan(*loaded.file, load));
-  ONDOL_TRY(loaded.n_context, choose_context(options, plan.info, least_context));
-  ONDOL_TRY_VOID(check_fit(plan, loaded.n_context, loaded.kv_dtype, path.string()));
+  ONDOL_TRY(PlannedModel planned,
+            plan_model(options, *loaded.file, max_batch_tokens, least_context));
+  model::LoadOptions& load = planned.load;
+  loaded.n_context = planned.n_context;
+  loaded.kv_dtype = planned.kv_dtype;
+  ONDOL_TRY_VOID(check_fit(planned.plan, loaded.n_context, loaded.kv_dtype, path.string()));
   if (use == TokenizerUse::kNeeded) {
     ONDOL_TRY(loaded.tokenizer, load_tokenizer(*loaded.file));
   }
@@ -252,20 +270,25 @@ Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
   return loaded;
 }
 
-Result<void> start_engine(LoadedModel& loaded, const ModelOptions& options) {
+Result<void> start_engine(LoadedModel& loaded, engine::EngineOptions engine,
+                          const ModelOptions& options) {
   const BlockInterrupt block;
-  engine::EngineOptions of_engine;
-  of_engine.max_context = loaded.n_context;
-  of_engine.kv_dtype = loaded.kv_dtype;
-  of_engine.max_sequences = 1;
-  of_engine.speculation = speculation_of(options.speculate);
+  engine.speculation = speculation_of(options.speculate);
   std::unique_ptr<model::Model> draft;
   if (!options.draft_model.empty()) {
     ONDOL_TRY(draft, load_draft_model(loaded, options));
   }
-  ONDOL_TRY(loaded.engine, engine::Engine::start(std::move(loaded.model), *loaded.device, of_engine,
+  ONDOL_TRY(loaded.engine, engine::Engine::start(std::move(loaded.model), *loaded.device, engine,
                                                  std::move(draft)));
   return {};
+}
+
+Result<void> start_engine(LoadedModel& loaded, const ModelOptions& options) {
+  engine::EngineOptions engine;
+  engine.max_context = loaded.n_context;
+  engine.kv_dtype = loaded.kv_dtype;
+  engine.max_sequences = 1;
+  return start_engine(loaded, std::move(engine), options);
 }
 
 }  // namespace ondol::app

@@ -38,10 +38,14 @@ struct ModelOptions {
 
 inline constexpr std::int64_t kDefaultContext = 8192;
 
-/// -m, --device, --threads, --isa, --dtype, --ctx, --kv-dtype, --no-weight-cache.
+/// -m, and add_load_options.
 void add_model_options(CLI::App& command, ModelOptions& options, bool model_required);
+/// --device, --threads, --isa, --dtype, --ctx, --kv-dtype, --no-weight-cache.
+void add_load_options(CLI::App& command, ModelOptions& options);
 
-/// --speculate, --draft-model.
+/// --speculate.
+void add_speculate_option(CLI::App& command, ModelOptions& options);
+/// The same and --draft-model.
 void add_speculation_options(CLI::App& command, ModelOptions& options);
 
 struct LoadedModel {
@@ -61,6 +65,16 @@ struct LoadedModel {
 
 enum class TokenizerUse : std::uint8_t { kNeeded, kNotNeeded };
 
+/// What loading would take and give, from the file's headers alone.
+struct PlannedModel {
+  model::Plan plan;
+  model::LoadOptions load;  // as the options say
+  std::int64_t n_context = 0;
+  DType kv_dtype = DType::kF16;
+};
+Result<PlannedModel> plan_model(const ModelOptions& options, const format::ModelFile& file,
+                                std::int64_t max_batch_tokens, std::int64_t least_context = 0);
+
 /// Resolves the name in the store, checks that the plan fits this machine, then
 /// loads. `least_context` is what the command cannot do without (0: nothing).
 /// `wrap`, if given, is what the model gets instead of the device.
@@ -69,10 +83,12 @@ Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
                                std::int64_t max_batch_tokens, std::int64_t least_context = 0,
                                const WrapDevice& wrap = {});
 
-/// Hands the model to an engine for `n_context` tokens of one sequence, beside the
-/// draft model if the options name one, which is loaded here. Errors: kInvalidArgument
-/// for a draft model whose tokens are not those of the model, or that nothing would use.
-/// REQUIRES: the tokenizer was asked for.
+/// Hands the model to an engine, beside the draft model if the options name one, which
+/// is loaded here. Errors: kInvalidArgument for a draft model whose tokens are not
+/// those of the model, or that nothing would use. REQUIRES: the tokenizer was asked for.
+Result<void> start_engine(LoadedModel& loaded, engine::EngineOptions engine,
+                          const ModelOptions& options);
+/// To an engine for `n_context` tokens of one sequence.
 Result<void> start_engine(LoadedModel& loaded, const ModelOptions& options);
 
 /// nullopt for an empty name. Errors: kInvalidArgument.

@@ -25,4 +25,14 @@ Result<hub::StoredModel> pull_with_progress(const hub::Store& store, const hub::
   return hub::pull(store, name, options);
 }
 
+Result<void> fetch_default_model(const hub::Store& store, const std::string& model) {
+  if (model != hub::kDefaultModel) return {};
+  ONDOL_TRY(const auto stored, store.find(model));
+  if (stored) return {};
+  ONDOL_TRY(const hub::ModelName name, hub::parse_model_name(model));
+  print_note("fetching " + model + ", once");
+  ONDOL_TRY(const auto pulled, pull_with_progress(store, name, {}));
+  return {};
+}
+
 }  // namespace ondol::app

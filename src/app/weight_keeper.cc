@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <chrono>
 #include <set>
 
@@ -16,21 +15,6 @@ namespace {
 // Smaller ones are packed faster than a file is opened, checked and mapped.
 constexpr std::uint64_t kLeastBytes = 16'000'000;
 constexpr std::chrono::milliseconds kSilentWait{500};
-
-// "20GB", "500MB", "1000000".
-std::optional<std::uint64_t> parse_bytes(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{}) return std::nullopt;
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  const std::uint64_t factor = unit.empty()   ? 1
-                               : unit == "MB" ? 1'000'000
-                               : unit == "GB" ? 1'000'000'000
-                                              : 0;
-  std::uint64_t bytes = 0;
-  if (factor == 0 || __builtin_mul_overflow(number, factor, &bytes)) return std::nullopt;
-  return bytes;
-}
 
 std::vector<std::filesystem::path> weight_files(const format::ModelFile& file) {
   std::set<std::filesystem::path> paths;
@@ -68,13 +52,16 @@ Result<WeightCacheSettings> weight_cache_settings() {
   return out;
 }
 
+Result<hub::PackedKey> weights_key(const format::ModelFile& file, std::string_view choice) {
+  return hub::packed_key(file.path(), weight_files(file), choice.empty() ? "asis" : choice);
+}
+
 std::unique_ptr<WeightKeeper> WeightKeeper::open(const WeightCacheSettings& settings,
                                                  const std::filesystem::path& store_root,
                                                  const format::ModelFile& file,
                                                  std::string_view choice, device::Device& device) {
   if (!settings.on) return nullptr;
-  const auto key =
-      hub::packed_key(file.path(), weight_files(file), choice.empty() ? "asis" : choice);
+  const auto key = weights_key(file, choice);
   if (!key) {
     spdlog::info("weights are not kept: {}", key.error().message());
     return nullptr;

@@ -12,18 +12,21 @@ namespace ondol::http {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+/// Names are ASCII and compare without regard to case.
+bool names_equal(std::string_view a, std::string_view b);
+
 /// The value of the first header of that name; nullopt when there is none.
 std::optional<std::string_view> find_header(const Headers& headers, std::string_view name);
 
 struct Request {
-  std::string method;  // upper case: "GET", "POST"
-  std::string path;    // percent-decoded, without the query; starts with '/'
+  std::string method;  // "GET", "POST"; as it came, "get" is another method
+  std::string path;    // percent-decoded, without the query; starts with '/', or is "*"
   std::string query;   // as it came, without '?'
   Headers headers;
-  std::string body;       // whole, transfer coding removed
-  std::string peer;       // the client's address without its port
+  std::string body;        // whole, transfer coding removed
+  std::string peer;        // the client's address without its port
   bool is_secure = false;  // came over TLS
-  std::string id;         // unique; goes out as x-request-id and into logs
+  std::string id;          // unique; goes out as x-request-id and into logs
 
   std::optional<std::string_view> header(std::string_view name) const {
     return find_header(headers, name);

@@ -27,10 +27,12 @@ struct Limits {
   std::size_t max_header_bytes = std::size_t{32} << 10;  // request line and headers: 431
   std::size_t max_body_bytes = std::size_t{32} << 20;    // as decoded: 413
   std::size_t max_connections = 1024;                    // more are answered 503 and closed
-  std::int64_t header_timeout_ms = 10'000;  // first byte of a request to its last header: 408
-  std::int64_t body_timeout_ms = 60'000;    // the whole body: 408
-  std::int64_t write_timeout_ms = 30'000;   // no byte taken by the peer for so long: cut
-  std::int64_t idle_timeout_ms = 75'000;    // between requests of a connection: closed
+  // First byte of a request to its last header: 408. A new connection has as long
+  // for its first byte, and for the TLS handshake; it is closed then.
+  std::int64_t header_timeout_ms = 10'000;
+  std::int64_t body_timeout_ms = 60'000;   // the whole body: 408
+  std::int64_t write_timeout_ms = 30'000;  // no byte taken by the peer for so long: cut
+  std::int64_t idle_timeout_ms = 75'000;   // between requests of a connection: closed
 };
 
 /// What an exchange came to; for logs and metrics.
@@ -49,17 +51,20 @@ struct ServerOptions {
   Limits limits;
   int n_io_threads = 1;
   int n_handler_threads = 2;
-  /// Makes the reply's body for what the server refuses itself (400, 408, 413,
-  /// 431, 503); the default is one line of text.
+  /// Makes the reply to what the server refuses itself (400, 408, 413, 414, 415,
+  /// 417, 431, 500, 501, 503, 505); the default is one line of text. Any I/O thread.
   std::function<Response(int status, std::string_view detail)> refuse;
   std::function<void(const Completed&)> on_completed;  // any I/O thread; may be empty
+  /// What an operator should know but nothing stops at (a certificate that has
+  /// expired); called by start(). May be empty.
+  std::function<void(const std::string&)> on_warning;
 };
 
 using Handler = std::function<void(std::shared_ptr<Exchange>)>;
 
 class Server {
  public:
-  virtual ~Server() = default;  // closes everything at once and joins
+  virtual ~Server() = default;  // closes everything at once and joins; not from a callback
 
   /// Listens and answers from now on. Errors: kInvalidArgument (address,
   /// limits), kInvalidFile (certificate or key), kIo (the port is taken).
@@ -69,7 +74,8 @@ class Server {
   virtual std::size_t n_connections() const = 0;
 
   /// Accepts no connection any more, closes idle ones, and lets exchanges in
-  /// progress end; at the deadline the rest is cut. Blocks. True: all ended in time.
+  /// progress end; at the deadline the rest is cut. Blocks, so it is not for
+  /// callbacks and handlers. True: all ended in time.
   virtual bool drain(std::int64_t deadline_ms) = 0;
 };
 

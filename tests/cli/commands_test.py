@@ -11,7 +11,7 @@ import cli
 from cli import BROKEN_FILE, DATA, IO, NOT_FOUND, ROOT, SMOLLM2, UNSUPPORTED, USAGE
 
 COMMANDS = ["chat", "complete", "pull", "list", "rm", "inspect", "tokenize", "logits", "perplexity",
-            "quantize", "imatrix", "bench", "completion"]
+            "quantize", "imatrix", "bench", "serve", "certs", "completion"]
 PROSE = ("It was the best of times, it was the worst of times, it was the age of wisdom, it was the "
          "age of foolishness, it was the epoch of belief, it was the epoch of incredulity. ")
 

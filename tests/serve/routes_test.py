@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Every route with and without a key, hostile values, hosts and origins, and openapi.json's truth."""
+import json
+import unittest
+
+import jsonschema
+
+import serving
+
+KEY = "a-key-for-tests"
+BEARER = {"Authorization": "Bearer " + KEY}
+MESSAGES = [{"role": "user", "content": "Hi"}]
+PUBLIC = {"/health", "/ready"}
+BODIES = {
+    "/v1/chat/completions": {"messages": MESSAGES, "max_tokens": 2},
+    "/v1/completions": {"prompt": "Hi", "max_tokens": 2},
+    "/v1/embeddings": {"input": "Hi"},
+    "/tokenize": {"prompt": "Hi"},
+    "/detokenize": {"tokens": [1, 2]},
+}
+HOSTILE = ["-1", "0", "NaN", "1e309", "-1e309", "9223372036854775808", '"string"', "null", "[]", "{}", "true"]
+
+
+class Routes(serving.ServeTest):
+    env = {"ONDOL_API_KEY": KEY}
+    arguments = ("--cors-origin", "https://app.example", "--host-name", "box.example")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.document = cls.server.get("/openapi.json", headers=BEARER)[2]
+
+    def operations(self):
+        for path, methods in self.document["paths"].items():
+            for method, operation in methods.items():
+                yield method.upper(), path.replace("{id}", serving.MODEL), operation
+
+    def schema(self, schema):
+        return {**schema, "components": self.document["components"]}
+
+    def validate(self, value, schema):
+        jsonschema.Draft202012Validator(self.schema(schema)).validate(value)
+
+    def post(self, path, body, **more):
+        return self.server.post(path, body, headers=BEARER, **more)
+
+    def test_every_route_with_and_without_key(self):
+        for method, path, operation in self.operations():
+            with self.subTest(path=path):
+                body = BODIES.get(path)
+                status = self.server.call(method, path, body)[0]
+                if path in PUBLIC:
+                    self.assertEqual(status, 200)
+                    continue
+                self.assert_error(self.server.call(method, path, body), 401, code="missing_api_key")
+                wrong = {"Authorization": "Bearer wrong-key"}
+                self.assert_error(self.server.call(method, path, body, headers=wrong), 401, code="invalid_api_key")
+                for right in (BEARER, {"x-api-key": KEY}):
+                    status, _, reply = self.server.call(method, path, body, headers=right)
+                    self.assertEqual(status, 200, reply)
+        self.assert_error(self.server.get("/nothing"), 401)
+        self.assert_error(self.server.get("/nothing", headers=BEARER), 404)
+        self.assert_error(self.server.call("DELETE", "/v1/models", headers=BEARER), 405)
+
+    def test_replies_are_as_described(self):
+        jsonschema.Draft202012Validator.check_schema(self.schema({}))
+        for method, path, operation in self.operations():
+            with self.subTest(path=path):
+                described = operation["responses"]["200"]["content"].get("application/json")
+                if described is None:
+                    continue
+                body = BODIES.get(path)
+                if body is not None:
+                    self.validate(body, operation["requestBody"]["content"]["application/json"]["schema"])
+                self.validate(self.server.call(method, path, body, headers=BEARER)[2], described["schema"])
+        error = {"$ref": "#/components/schemas/Error"}
+        self.validate(self.post("/v1/completions", {})[2], error)
+        rich = {**BODIES["/v1/chat/completions"], "logprobs": True, "top_logprobs": 2, "n": 2}
+        self.validate(self.post("/v1/chat/completions", rich)[2], {"$ref": "#/components/schemas/ChatReply"})
+        rich = {**BODIES["/v1/completions"], "logprobs": 2, "echo": True}
+        self.validate(self.post("/v1/completions", rich)[2], {"$ref": "#/components/schemas/CompletionReply"})
+
+    def test_every_described_parameter_is_known(self):
+        for _, path, operation in self.operations():
+            if "requestBody" not in operation:
+                continue
+            name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+            for field in self.document["components"]["schemas"][name]["properties"]:
+                body = {**BODIES[path]}
+                body.setdefault(field, None)  # null is as absent
+                self.assertEqual(self.post(path, body)[0], 200, (path, field))
+            self.assert_error(self.post(path, {**BODIES[path], "no_such_field": None}), 400,
+                              param="no_such_field", code="unknown_parameter")
+
+    def test_numeric_fields_and_hostile_values(self):
+        """A value is taken, or refused with 400 and the field's name; the description says which."""
+        for _, path, operation in self.operations():
+            if "requestBody" not in operation:
+                continue
+            name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+            for field, schema in self.document["components"]["schemas"][name]["properties"].items():
+                types = schema.get("type", [])
+                if "number" not in types and "integer" not in types:
+                    continue
+                for value in HOSTILE:
+                    with self.subTest(path=path, field=field, value=value):
+                        body = json.dumps({**BODIES[path], field: "@"}).replace('"@"', value)
+                        reply = self.post(path, body)
+                        self.assertIn(reply[0], (200, 400), reply[2])
+                        if reply[0] == 400:
+                            param = self.assert_error(reply, 400)["param"]
+                            self.assertIn(param, (field, None) if value == "NaN" else (field,))
+                        if value not in ("NaN", "1e309", "-1e309"):
+                            valid = jsonschema.Draft202012Validator(schema).is_valid(json.loads(value))
+                            # Some fields have conditions beyond their own range.
+                            if not valid or field not in ("top_logprobs", "best_of", "dimensions", "n"):
+                                self.assertEqual(reply[0] == 200, valid, reply[2])
+
+    def test_broken_bodies(self):
+        for body in ["", "{", "[]", "nonsense", '{"prompt": "a", "prompt": "b"}', '{"a":' * 200 + "1" + "}" * 200,
+                     b'{"prompt": "\xff"}']:
+            self.assert_error(self.post("/v1/completions", body), 400)
+
+    def test_foreign_hosts_and_origins(self):
+        for host in ("evil.example", f"evil.example:{self.server.port}", "localhost.evil.example"):
+            self.assert_error(self.server.get("/v1/models", headers=BEARER, host=host), 403)
+            self.assert_error(self.server.get("/health", host=host), 403)
+        for host in ("localhost", "box.example", f"[::1]:{self.server.port}", "192.168.0.9"):
+            self.assertEqual(self.server.get("/health", host=host)[0], 200)
+        for origin in ("https://evil.example", "null"):
+            self.assert_error(self.server.get("/health", headers={"Origin": origin}), 403)
+        own = {"Origin": self.server.url}
+        self.assertEqual(self.server.get("/health", headers=own)[0], 200)
+
+    def test_cors(self):
+        origin = {"Origin": "https://app.example"}
+        status, headers, _ = self.server.call("OPTIONS", "/v1/chat/completions", headers={
+            **origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"})
+        self.assertEqual(status, 204)
+        self.assertEqual(headers["access-control-allow-origin"], "https://app.example")
+        self.assertIn("POST", headers["access-control-allow-methods"])
+        self.assertEqual(headers["access-control-allow-headers"], "authorization")
+        status, headers, _ = self.server.get("/v1/models", headers={**BEARER, **origin})
+        self.assertEqual((status, headers["access-control-allow-origin"]), (200, "https://app.example"))
+        self.assertNotIn("access-control-allow-origin", self.server.get("/health")[1])
+
+    def test_tokens_there_and_back(self):
+        text = "Grüße, 世界! 🎉"
+        tokens = self.post("/tokenize", {"prompt": text, "add_special_tokens": False})[2]["tokens"]
+        self.assertEqual(self.post("/detokenize", {"tokens": tokens})[2], {"prompt": text})
+        chat = self.post("/tokenize", {"messages": MESSAGES, "return_token_strs": True})[2]
+        self.assertIn("<|im_start|>", chat["token_strs"])
+
+
+if __name__ == "__main__":
+    serving.main()
