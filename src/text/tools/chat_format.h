@@ -32,6 +32,12 @@ struct ReasoningMarks {
   std::string_view close;  // "</think>"
 };
 
+/// A special token that the parser has to see as text.
+struct ShownToken {
+  TokenId id = 0;
+  std::string_view piece;  // "[TOOL_CALLS]"
+};
+
 struct ChatFormat {
   std::string_view name = "described";
   CallSyntax syntax = CallSyntax::kHermes;
@@ -39,9 +45,12 @@ struct ChatFormat {
   bool template_has_tools = false;
   /// Null when the model does not mark reasoning.
   const ReasoningMarks* reasoning = nullptr;
-  /// Special tokens whose text the parser must see; the caller decodes these with
-  /// skip_special off and all others with it on. Sorted.
-  std::vector<TokenId> shown;
+  /// The marks that are special tokens of this tokenizer. The caller decodes these as
+  /// text and skips all others.
+  std::vector<ShownToken> shown;
+
+  std::vector<TokenId> shown_ids() const;  // for StreamingDetokenizer
+  bool is_special(std::string_view mark) const;
 };
 
 ChatFormat detect_chat_format(std::string_view template_source, const Tokenizer& tokenizer);

@@ -23,7 +23,8 @@ struct PromptInput {
 
 /// `messages` is an array of objects with "role", checked as far as that by the
 /// caller. Beside tools: content in text parts becomes one string, "developer"
-/// becomes "system". With choice kNone no tools are shown; calls in the messages are.
+/// becomes "system". All tools are shown, whichever may be called, so that prompts keep
+/// their common beginning; with choice kNone none are, but the calls in the messages.
 Result<PromptInput> prompt_input(const ChatFormat& format, const boost::json::array& messages,
                                  const ToolList& tools, const ToolChoice& choice);
 

@@ -57,4 +57,7 @@ struct ToolChoice {
 /// {"type": "allowed_tools", ...}.
 Result<ToolChoice> parse_tool_choice(const boost::json::value& value, const ToolList& tools);
 
+/// Names of the functions that may be called; none with kNone.
+std::vector<std::string> allowed_functions(const ToolList& tools, const ToolChoice& choice);
+
 }  // namespace ondol::text
