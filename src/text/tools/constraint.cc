@@ -90,19 +90,18 @@ Structure one_call(const ChatFormat& format, const ToolList& tools, const ToolCh
   return Structure::sequence(std::move(parts));
 }
 
+// One copy of the call, however many there may be: what stands between calls may stand
+// behind the last one too, which parsers pass over.
 Structure all_calls(const ChatFormat& format, const ToolList& tools, const ToolChoice& choice) {
   const CallRules& rules = call_rules(format.syntax);
-  const Structure call = one_call(format, tools, choice);
+  std::vector<Structure> one = {one_call(format, tools, choice)};
+  if (choice.parallel && !rules.between.empty()) {
+    one.push_back(optional(Structure::literal(std::string(rules.between))));
+  }
+  const std::uint32_t max = choice.parallel ? Structure::kUnbounded : 1;
   std::vector<Structure> parts;
   append_written(format, rules.group_open, parts);
-  parts.push_back(call);
-  if (choice.parallel) {
-    std::vector<Structure> more;
-    append_written(format, rules.between, more);
-    more.push_back(call);
-    parts.push_back(
-        Structure::repeat(Structure::sequence(std::move(more)), 0, Structure::kUnbounded));
-  }
+  parts.push_back(Structure::repeat(Structure::sequence(std::move(one)), 1, max));
   append_written(format, rules.group_close, parts);
   return Structure::sequence(std::move(parts));
 }

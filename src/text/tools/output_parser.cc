@@ -84,6 +84,7 @@ class OutputParser::State {
   bool may_reason_;        // reasoning may still open
   bool fresh_ = true;      // nothing but white space and reasoning so far
   bool in_list_ = false;
+  bool in_block_ = false;   // behind an opener that has a close
   bool call_open_ = false;  // the call was passed on before its end
   std::size_t n_calls_ = 0;
 };
@@ -185,6 +186,7 @@ void OutputParser::State::in_content(char c) {
 }
 
 void OutputParser::State::open(std::string_view text) {
+  in_block_ = !text.empty() && !rules_.close.empty();
   candidate_ += std::exchange(content_.waiting, {});
   candidate_ += text;
   held_.clear();
@@ -251,12 +253,14 @@ void OutputParser::State::between(char c) {
     }
   }
   held_ += c;
-  if (held_ == rules_.close) {
+  if (in_block_ && rules_.close.starts_with(held_)) {
+    if (held_ != rules_.close) return;
+    in_block_ = false;
     held_.clear();
     candidate_.clear();
     return;
   }
-  if (match_open() != Match::kNone || rules_.close.starts_with(held_)) return;
+  if (match_open() != Match::kNone) return;
   // All but the last byte fitted a mark; the last may begin another.
   held_.pop_back();
   candidate_ += std::exchange(held_, {});
@@ -276,7 +280,7 @@ void OutputParser::State::flush_candidate() {
 }
 
 void OutputParser::State::finish() {
-  const bool half_close = at_ == At::kBetween && rules_.close.starts_with(held_);
+  const bool half_close = in_block_ && rules_.close.starts_with(held_);
   if (at_ == At::kReasoning) {
     for (const char c : held_) text_byte(reasoning_, c);
     return;

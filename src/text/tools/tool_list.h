@@ -21,8 +21,8 @@ namespace ondol::text {
 
 inline constexpr std::size_t kMaxTools = 128;
 inline constexpr std::size_t kMaxFunctionNameBytes = 64;
-inline constexpr std::size_t kMaxToolBytes = std::size_t{256} << 10;  // of one tool as JSON
-inline constexpr std::size_t kMaxToolsBytes = std::size_t{1} << 20;   // of all of them
+inline constexpr std::size_t kMaxToolBytes = std::size_t{256} << 10;   // of one tool as JSON
+inline constexpr std::size_t kMaxToolsBytes = std::size_t{512} << 10;  // of all of them
 
 struct Tool {
   std::string name;  // [A-Za-z0-9_-]{1,64}

@@ -105,7 +105,7 @@ TEST(ToolList, NumberAndSizeAreBounded) {
   many.pop_back();
   EXPECT_TRUE(parse_tools(many));
   for (json::value& tool : many) {
-    tool.as_object()["function"].as_object()["description"] = std::string(20'000, 'x');
+    tool.as_object()["function"].as_object()["description"] = std::string(5000, 'x');
   }
   EXPECT_EQ(parse_tools(many).error().code, ErrorCode::kLimit);
 }
