@@ -11,11 +11,6 @@ namespace {
 
 using Step = JsonScanner::Step;
 
-bool is_name_byte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '-';
-}
-
 // A string in its quotes that holds a JSON object: that object's text; else empty.
 std::string object_in_string(std::string_view quoted) {
   boost::system::error_code error;
@@ -60,7 +55,7 @@ CallReader::Step CallReader::step(char c) {
         at_ = At::kMark;
         return Step::kMore;
       }
-      return is_name_byte(c) ? Step::kMore : Step::kBad;
+      return is_function_name_byte(c) ? Step::kMore : Step::kBad;
     case At::kBeforeArguments:
       return before_arguments(c);
     case At::kArguments:
@@ -157,7 +152,7 @@ CallReader::Step CallReader::in_name(char c) {
   } else if (c == '{') {
     if (!set_function(text_)) return Step::kBad;
     return before_arguments(c);
-  } else if (!is_name_byte(c) || text_.size() == kMaxFunctionNameBytes) {
+  } else if (!is_function_name_byte(c) || text_.size() == kMaxFunctionNameBytes) {
     return Step::kBad;
   }
   text_ += c;

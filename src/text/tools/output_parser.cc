@@ -1,10 +1,10 @@
 #include "text/tools/output_parser.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "text/tools/call_reader.h"
 #include "text/tools/call_rules.h"
+#include "text/tools/tool_list.h"
 
 namespace ondol::text {
 namespace {
@@ -12,11 +12,6 @@ namespace {
 using Kind = OutputPiece::Kind;
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-bool is_function_name_byte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '-';
-}
 
 // Text of one kind whose white space at the ends may have to go: white space waits
 // until something else follows it.

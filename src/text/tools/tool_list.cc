@@ -54,15 +54,10 @@ Result<std::string> string_at(const json::object& parent, std::string_view key,
   return std::string(value->get_string());
 }
 
-bool is_name_byte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '-';
-}
-
 Result<std::string> parse_name(const json::object& function, const std::string& path) {
   ONDOL_TRY(std::string name, string_at(function, "name", path));
   const bool fits = !name.empty() && name.size() <= kMaxFunctionNameBytes;
-  if (!fits || !std::all_of(name.begin(), name.end(), is_name_byte)) {
+  if (!fits || !std::all_of(name.begin(), name.end(), is_function_name_byte)) {
     return invalid(path + ".name", "is no function name", name, "[A-Za-z0-9_-]{1,64}");
   }
   return name;
@@ -171,6 +166,11 @@ Result<ToolChoice> parse_object(const json::object& choice, const ToolList& tool
 }
 
 }  // namespace
+
+bool is_function_name_byte(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '-';
+}
 
 Result<ToolList> parse_tools(const json::value& value) {
   ToolList tools;

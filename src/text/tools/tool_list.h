@@ -24,6 +24,8 @@ inline constexpr std::size_t kMaxFunctionNameBytes = 64;
 inline constexpr std::size_t kMaxToolBytes = std::size_t{256} << 10;   // of one tool as JSON
 inline constexpr std::size_t kMaxToolsBytes = std::size_t{512} << 10;  // of all of them
 
+bool is_function_name_byte(char c);  // [A-Za-z0-9_-]
+
 struct Tool {
   std::string name;  // [A-Za-z0-9_-]{1,64}
   std::optional<std::string> description;
