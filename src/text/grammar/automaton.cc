@@ -124,7 +124,10 @@ class Construction {
       s.n_tokens = static_cast<std::uint32_t>(kept.token_edges.size()) - s.first_token;
       s.first_call = static_cast<std::uint32_t>(kept.call_edges.size());
       for (const auto& call : out_.calls(old)) {
-        if (alive(call.to) && onward_[call.start] != kNever) kept.call_edges.push_back(call);
+        if (!alive(call.to) || onward_[call.start] == kNever) continue;
+        kept.call_edges.push_back(call);
+        kept.call_edges.back().depth = onward_[call.start];
+        kept.max_depth = std::max(kept.max_depth, onward_[call.start] + 1);
       }
       s.n_calls = static_cast<std::uint32_t>(kept.call_edges.size()) - s.first_call;
     }

@@ -34,6 +34,7 @@ struct Automaton {
     StateId start = 0;       // of the called rule
     StateId to = 0;          // when it has been called `min` to `max` times
     std::uint32_t min = 1, max = 1;
+    std::uint32_t depth = 0;  // frames that the called rule needs at least, above its own
   };
   struct State {
     std::uint32_t first_byte = 0, n_bytes = 0;
@@ -48,7 +49,7 @@ struct Automaton {
   std::vector<TokenEdge> token_edges;
   std::vector<CallEdge> call_edges;
   StateId start = 0;
-  std::uint32_t max_depth = 0;  // largest State::depth
+  std::uint32_t max_depth = 0;  // frames that the costliest edge needs at least
   bool empty_answer = false;    // nothing at all is an answer too
 
   std::span<const ByteEdge> bytes(const State& s) const {

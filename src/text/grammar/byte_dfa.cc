@@ -10,6 +10,9 @@
 namespace ondol::text::grammar {
 namespace {
 
+constexpr std::size_t kMaxNodes = ByteDfa::kMaxStates * 16;
+constexpr std::size_t kMaxCopies = kMaxNodes + 1;  // more would be refused anyway
+
 // A copy of an expression in which counted calls are written out.
 ExprId unrolled(const Rules& from, ExprId id, Rules& to) {
   const Expr e = from.expr(id);
@@ -44,7 +47,7 @@ ExprId unrolled(const Rules& from, ExprId id, Rules& to) {
   Graph graph;  // a chain of copies
   const std::uint32_t n_copies = e.max == kNoBound ? e.min : e.max;
   graph.node();
-  for (std::uint32_t i = 0; i < n_copies && i < Rules::kMaxExprs; ++i) {
+  for (std::uint32_t i = 0; i < n_copies && i < kMaxCopies; ++i) {
     if (i >= e.min) graph.ends.push_back(i);
     graph.edge(i, body, graph.node());
   }
@@ -61,8 +64,7 @@ Result<ByteDfa> ByteDfa::of(const Rules& rules, ExprId expr, Deadline& deadline,
   const RuleId rule = plain.declare();
   plain.define(rule, unrolled(rules, expr, plain));
   Nfa nfa;
-  if (plain.over_limit() ||
-      !build_nfa(plain, RuleFacts(plain), rule, kMaxStates * 16, deadline, nfa)) {
+  if (plain.over_limit() || !build_nfa(plain, RuleFacts(plain), rule, kMaxNodes, deadline, nfa)) {
     return fail(ErrorCode::kLimit, where, field,
                 "the strings allowed here take too long to work out");
   }

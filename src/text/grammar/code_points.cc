@@ -140,7 +140,8 @@ ExprId utf8_expr(Rules& rules, const CodePoints& set) {
 ExprId json_char_expr(Rules& rules, const CodePoints& set) {
   static const CodePoints kEscaped({{0, 0x1F}, {'"', '"'}, {'\\', '\\'}});
   std::vector<ExprId> parts = {utf8_expr(rules, set.intersect(kEscaped.complement()))};
-  for (const auto& [low, high] : set.intersect(kEscaped).ranges()) {
+  const CodePoints escaped = set.intersect(kEscaped);
+  for (const auto& [low, high] : escaped.ranges()) {
     for (char32_t c = low; c <= high; ++c) parts.push_back(rules.literal(json_escape(c)));
   }
   return rules.alt(parts);

@@ -28,7 +28,8 @@ class CodePoints {
   CodePoints complement() const;
   CodePoints intersect(const CodePoints& other) const;
   bool empty() const { return ranges_.empty(); }
-  const std::vector<Range>& ranges() const { return ranges_; }
+  const std::vector<Range>& ranges() const& { return ranges_; }
+  void ranges() const&& = delete;  // of a temporary would dangle
 
  private:
   void normalize();

@@ -27,7 +27,9 @@ void set_bit(std::span<std::uint32_t> bits, TokenId token) {
 struct GrammarMatcher::State {
   explicit State(std::shared_ptr<const Grammar> g)
       : grammar(std::move(g)), stacks(grammar->automaton, grammar::kMaxStackDepth, true) {
-    at.members.push_back({grammar->automaton.start, 0});
+    const auto& start = grammar->automaton.states[grammar->automaton.start];
+    if (start.n_bytes + start.n_tokens + start.n_calls > 0)
+      at.members.push_back({grammar->automaton.start, 0});
     at.at_bottom = grammar->automaton.empty_answer;
   }
 

@@ -47,6 +47,7 @@ Result<bool> SchemaCompiler::apart(const SchemaNode& a, const SchemaNode& b, int
   if (a.values || b.values) {
     const SchemaNode& listed = a.values ? a : b;
     const SchemaNode& other = a.values ? b : a;
+    StringTests strings;
     for (const boost::json::value* value : *listed.values) {
       if ((common & type_of(*value)) == 0) continue;
       const bool may_equal =
@@ -54,7 +55,7 @@ Result<bool> SchemaCompiler::apart(const SchemaNode& a, const SchemaNode& b, int
           std::ranges::any_of(*other.values, [&](const auto* v) { return json_equal(*value, *v); });
       if (!may_equal) continue;
       if (value->is_object() || value->is_array()) return false;
-      ONDOL_TRY(const bool admitted, admits(other, *value));
+      ONDOL_TRY(const bool admitted, admits(other, *value, strings));
       if (admitted) return false;
     }
     return true;

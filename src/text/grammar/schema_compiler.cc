@@ -121,17 +121,19 @@ Result<SchemaNode> SchemaCompiler::with_branch(const SchemaNode& node, const Sch
 
 Result<ExprId> SchemaCompiler::values_expr(const SchemaNode& node) {
   std::vector<ExprId> parts;
+  StringTests strings;
   for (const boost::json::value* value : *node.values) {
     if (deadline_.passed())
       return document_.fail_at(ErrorCode::kLimit, node.pointer,
                                "the schema takes too long to compile");
-    ONDOL_TRY(const bool admitted, admits(node, *value));
+    ONDOL_TRY(const bool admitted, admits(node, *value, strings));
     if (admitted) parts.push_back(json_.constant(*value));
   }
   return rules_.alt(parts);
 }
 
-Result<bool> SchemaCompiler::admits(const SchemaNode& node, const boost::json::value& value) {
+Result<bool> SchemaCompiler::admits(const SchemaNode& node, const boost::json::value& value,
+                                    StringTests& strings) {
   const std::uint8_t type = type_of(value);
   if ((node.types & type) == 0) return false;
   if (type == kInteger || type == kFraction) {
@@ -145,13 +147,17 @@ Result<bool> SchemaCompiler::admits(const SchemaNode& node, const boost::json::v
     const bool free = node.patterns.empty() && node.formats.empty() && node.min_length == 0 &&
                       node.max_length == kNoBound;
     if (free) return true;
-    const std::string content = json_string_content(value.get_string());
-    ONDOL_TRY(const auto contents, string_contents(node));
-    for (const ExprId part : contents) {
-      ONDOL_TRY(const ByteDfa allowed, dfa(part, node.pointer));
-      if (!allowed.matches(content)) return false;
+    if (!strings) {
+      ONDOL_TRY(const auto contents, string_contents(node));
+      strings.emplace();
+      for (const ExprId part : contents) {
+        ONDOL_TRY(ByteDfa test, dfa(part, node.pointer));
+        strings->push_back(std::move(test));
+      }
     }
-    return true;
+    const std::string content = json_string_content(value.get_string());
+    return std::ranges::all_of(*strings,
+                               [&](const ByteDfa& test) { return test.matches(content); });
   }
   const bool object_said = !node.object_parts.empty() || !node.required.empty() ||
                            node.min_properties > 0 || node.max_properties != kNoBound ||

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,7 +59,10 @@ class SchemaCompiler {
   Result<ExprId> choice_expr(const SchemaNode& node);
   Result<SchemaNode> with_branch(const SchemaNode& node, const SchemaRef& branch);
   Result<ExprId> values_expr(const SchemaNode& node);
-  Result<bool> admits(const SchemaNode& node, const boost::json::value& value);
+  /// `strings` holds what string_contents says, once it was asked for.
+  using StringTests = std::optional<std::vector<ByteDfa>>;
+  Result<bool> admits(const SchemaNode& node, const boost::json::value& value,
+                      StringTests& strings);
   ExprId number_expr(const SchemaNode& node, bool integers_only) const;
   Result<ExprId> divisible_expr(const SchemaNode& node);
 

@@ -20,7 +20,7 @@ bool Stacks::push(FrameId parent, std::uint32_t call, std::uint32_t count, Frame
   std::uint32_t needed = depth;
   if (count_rest_) {
     // The called rule still has to come to its end, and so has what follows it.
-    needed += automaton_->states[edge.start].depth;
+    needed += edge.depth;
     needed = std::max(needed, depth - 1 + automaton_->states[edge.to].depth);
   }
   if (needed > max_depth_) return false;
