@@ -60,7 +60,7 @@ struct Structure {
   static Structure repeat(Structure part, std::uint32_t min, std::uint32_t max);
   /// tool_choice "auto": the answer may end anywhere in its free text. After a
   /// trigger its structure must be completed; then comes free text again, which
-  /// may trigger again up to `max_times`, counted together.
+  /// may trigger again up to `max_times` (at most 16, or kUnbounded), counted together.
   static Structure triggered(std::vector<GrammarTrigger> triggers,
                              std::uint32_t max_times = kUnbounded);
 };

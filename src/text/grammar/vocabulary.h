@@ -5,7 +5,6 @@
 // Owner: shared_ptr, one a tokenizer. Threads: immutable.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,6 +20,9 @@ namespace ondol::text {
 
 class GrammarVocabulary {
  public:
+  /// Longer tokens are never offered.
+  static constexpr std::size_t kMaxTokenBytes = 256;
+
   /// Takes about 100 ms for 128k tokens; do it once, when the model is loaded.
   static std::shared_ptr<const GrammarVocabulary> build(std::shared_ptr<const Tokenizer> tokenizer);
 
@@ -40,8 +42,7 @@ class GrammarVocabulary {
   /// in the order of their bytes; node 0 is the empty string.
   struct Node {
     std::uint32_t first_child = 0;
-    std::uint32_t first_token = 0;  // in sorted_ids(): its own tokens, then those below
-    std::uint32_t end_token = 0;    // behind the last token at or below the node
+    std::uint32_t first_token = 0;  // in sorted_ids()
     std::uint16_t n_children = 0;
     std::uint8_t byte = 0;
     std::uint8_t n_tokens = 0;  // tokens that are this string; more than one is rare
@@ -50,9 +51,15 @@ class GrammarVocabulary {
   std::span<const TokenId> sorted_ids() const { return sorted_ids_; }
 
  private:
+  /// The tokens sorted_ids_[begin, end) begin with the same `depth` bytes, those of `node`.
+  struct Group {
+    std::uint32_t node, begin, end, depth;
+  };
+
   explicit GrammarVocabulary(std::shared_ptr<const Tokenizer> tokenizer);
   void sort_tokens();
   void build_nodes();
+  void add_children(const Group& group, std::vector<Group>& next);
 
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::vector<bool> textual_;        // [n_vocab] tokens that stand in the trie
