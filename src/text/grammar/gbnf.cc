@@ -32,7 +32,7 @@ class Parser {
     for (skip_space(true); more(); skip_space(true)) ONDOL_TRY_VOID(rule());
     for (const auto& [name, named] : names_) {
       if (!rules_.rule(named.rule).defined) {
-        return fail(ErrorCode::kInvalidArgument, where_, "line " + std::to_string(named.line),
+        return fail(ErrorCode::kInvalidArgument, where_, line(named.at),
                     "a rule is used but not defined", std::string(name));
       }
     }
@@ -45,7 +45,7 @@ class Parser {
  private:
   struct Named {
     RuleId rule = 0;
-    std::size_t line = 0;  // of its first use
+    std::size_t at = 0;  // of its first use
   };
 
   bool more() const { return at_ < text_.size(); }
@@ -55,13 +55,12 @@ class Parser {
     at_ += what.size();
     return true;
   }
-  std::size_t line() const {
-    return 1 + static_cast<std::size_t>(
-                   std::ranges::count(text_.substr(0, std::min(at_, text_.size())), '\n'));
+  std::string line(std::size_t at) const {
+    const std::string_view before = text_.substr(0, std::min(at, text_.size()));
+    return "line " + std::to_string(1 + std::ranges::count(before, '\n'));
   }
   tl::unexpected<Error> invalid(std::string_view detail, std::string value = {}) const {
-    return fail(ErrorCode::kInvalidArgument, where_, "line " + std::to_string(line()), detail,
-                std::move(value));
+    return fail(ErrorCode::kInvalidArgument, where_, line(at_), detail, std::move(value));
   }
 
   void skip_space(bool newlines) {
@@ -87,7 +86,7 @@ class Parser {
     const auto at = names_.find(name);
     if (at != names_.end()) return at->second.rule;
     const RuleId rule = rules_.declare();
-    names_.emplace(name, Named{rule, line()});
+    names_.emplace(name, Named{rule, at_});
     return rule;
   }
 
@@ -119,8 +118,7 @@ class Parser {
 
   Result<ExprId> alternatives(int depth) {
     if (depth > kMaxDepth)
-      return fail(ErrorCode::kLimit, where_, "line " + std::to_string(line()),
-                  "groups nest too deep", depth, kMaxDepth);
+      return fail(ErrorCode::kLimit, where_, line(at_), "groups nest too deep", depth, kMaxDepth);
     std::vector<ExprId> branches;
     do {
       skip_space(true);
@@ -196,8 +194,7 @@ class Parser {
     const auto [end, error] = std::from_chars(begin, text_.data() + text_.size(), value);
     if (end == begin) return invalid("expected a number");
     if (error != std::errc() || value > kMaxCount) {
-      return fail(ErrorCode::kLimit, where_, "line " + std::to_string(line()),
-                  "a repetition is too large");
+      return fail(ErrorCode::kLimit, where_, line(at_), "a repetition is too large");
     }
     at_ += static_cast<std::size_t>(end - begin);
     return value;
@@ -209,7 +206,7 @@ class Parser {
     if (skip(".")) return utf8_expr(rules_, CodePoints::all());
     if (next_is("<")) return special_token();
     if (next_is("!"))
-      return fail(ErrorCode::kUnsupported, where_, "line " + std::to_string(line()),
+      return fail(ErrorCode::kUnsupported, where_, line(at_),
                   "a negated token (!) is not supported");
     if (skip("(")) {
       ONDOL_TRY(const ExprId group, alternatives(depth + 1));

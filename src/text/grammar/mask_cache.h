@@ -40,7 +40,6 @@ class LocalSets {
   const Row& row(SetId set);
   bool at_bottom(SetId set) const { return sets_[set]->at_bottom; }
   bool goes_on(SetId set) const { return !sets_[set]->members.empty(); }
-  const ConfigurationSet& operator[](SetId set) const { return *sets_[set]; }
   Stacks& stacks() { return stacks_; }
   std::size_t bytes() const { return bytes_; }
   std::size_t work() const { return work_; }

@@ -28,7 +28,7 @@ bool is_allowed(GrammarMatcher& matcher, TokenId token) {
 
 // At each step of random walks the mask must be what trying every token says, and
 // never nothing.
-void expect_true_masks(const Structure& structure, int n_walks = 20, int n_steps = 60) {
+void expect_true_masks(const Structure& structure, int n_walks = 6, int n_steps = 40) {
   const auto grammar = compile(structure);
   ASSERT_NE(grammar, nullptr);
   std::mt19937 random(7);
@@ -189,7 +189,7 @@ TEST(GrammarMatcher, DeepNestingEndsInTime) {
   EXPECT_TRUE(matcher.is_complete());
 }
 
-// Whatever is asked for, the answer comes in about a second: a grammar or an Error.
+// Whatever is asked for, the answer comes about in time: a grammar or an Error.
 TEST(GrammarLimits, HostileGrammarsAreBounded) {
   std::string deep = "{}";
   for (int i = 0; i < 90; ++i) deep = R"({"type":"array","items":)" + deep + "}";
@@ -234,18 +234,20 @@ TEST(GrammarLimits, HostileGrammarsAreBounded) {
   };
   for (const Structure& structure : hostile) {
     const CpuTimer timer;
-    const auto grammar = try_compile(structure);
-    EXPECT_LT(timer.elapsed().count(), 3000) << structure.text.substr(0, 100);
+    CompileLimits limits;
+    limits.seconds = 0.25;
+    const auto grammar = compile_grammar(structure, test_vocabulary(), "test", limits);
+    EXPECT_LT(timer.elapsed().count(), 1500) << structure.text.substr(0, 100);
     if (!grammar) continue;
     GrammarMatcher matcher(*grammar);
-    for (int step = 0; step < 40 && !matcher.must_stop(); ++step) {
+    for (int step = 0; step < 12 && !matcher.must_stop(); ++step) {
       const CpuTimer step_timer;
       const auto tokens = allowed(matcher);
       ASSERT_FALSE(tokens.empty()) << structure.text.substr(0, 100);
       const TokenId next = tokens[static_cast<std::size_t>(step * 31) % tokens.size()];
       if (matcher.vocabulary().is_end(next)) break;
       ASSERT_TRUE(matcher.accept(next)) << structure.text.substr(0, 100);
-      ASSERT_LT(step_timer.elapsed().count(), 3000) << structure.text.substr(0, 100);
+      ASSERT_LT(step_timer.elapsed().count(), 1500) << structure.text.substr(0, 100);
     }
   }
 }

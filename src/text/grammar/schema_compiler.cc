@@ -63,6 +63,12 @@ Result<ExprId> SchemaCompiler::conjunction(std::vector<SchemaRef> schemas) {
 Result<ExprId> SchemaCompiler::body(std::span<const SchemaRef> schemas) {
   SchemaNode node;
   for (const SchemaRef& schema : schemas) ONDOL_TRY_VOID(document_.merge(schema, node));
+  if (node.closed && schemas.size() > 1) {
+    // It would have to look at its own schema only, and the others are merged into it.
+    return document_.fail_at(
+        ErrorCode::kUnsupported, node.pointer,
+        "unevaluatedProperties beside other schemas for the same value is not supported");
+  }
   return node_expr(node);
 }
 
@@ -76,7 +82,7 @@ Result<ExprId> SchemaCompiler::node_expr(const SchemaNode& node) {
     return {};
   };
   const std::uint8_t types = node.types;
-  if ((types & kObject) != 0) ONDOL_TRY_VOID(add(object_expr(node)));
+  if ((types & kObject) != 0) ONDOL_TRY_VOID(add(object_of(node)));
   if ((types & kArray) != 0) ONDOL_TRY_VOID(add(array_expr(node)));
   if ((types & kString) != 0) ONDOL_TRY_VOID(add(string_expr(node)));
   if ((types & kInteger) != 0 && node.divisor > 1) ONDOL_TRY_VOID(add(divisible_expr(node)));

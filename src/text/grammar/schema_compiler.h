@@ -18,6 +18,7 @@
 #include "text/grammar/byte_dfa.h"
 #include "text/grammar/deadline.h"
 #include "text/grammar/json_text.h"
+#include "text/grammar/object_graph.h"
 #include "text/grammar/schema_node.h"
 
 namespace ondol::text::grammar {
@@ -33,23 +34,6 @@ class SchemaCompiler {
   struct Pending {
     RuleId rule = 0;
     std::vector<SchemaRef> schemas;
-  };
-
-  // What one key of an object leads to.
-  struct Property {
-    std::string name;
-    ExprId value = 0;
-    bool required = false;
-  };
-  // Keys that are not named one by one: how they go on behind their opening quote, and their value.
-  struct OpenKey {
-    ExprId key = 0;
-    ExprId value = 0;
-  };
-  struct ObjectShape {
-    std::vector<Property> properties;
-    std::vector<OpenKey> open_keys;
-    std::uint32_t min = 0, max = kNoBound;
   };
 
   /// A call of the rule for values that all of these schemas admit.
@@ -75,7 +59,8 @@ class SchemaCompiler {
   Result<std::vector<SchemaRef>> item_schemas(const SchemaNode& node, std::size_t index,
                                               bool& ends) const;
 
-  Result<ExprId> object_expr(const SchemaNode& node);
+  Result<ExprId> object_of(const SchemaNode& node);
+  Result<ByteDfa> key_dfa(const SchemaRef& schema);
   Result<void> add_properties(const SchemaNode& node, ObjectShape& shape);
   Result<std::vector<SchemaRef>> schemas_of_key(const SchemaNode& node, std::string_view name);
   Result<void> add_open_keys(const SchemaNode& node, const std::vector<std::string>& names,
@@ -85,7 +70,6 @@ class SchemaCompiler {
   Result<ByteDfa> pattern_dfa(const std::string& pattern, const std::string& pointer);
   Result<ByteDfa> dfa(ExprId expr, const std::string& pointer);
   ExprId keys_except(const std::vector<std::string>& names);
-  Result<ExprId> object_graph(const ObjectShape& shape, const std::string& pointer);
 
   Result<void> check_apart(const SchemaNode& node, const Choice& choice);
   Result<bool> apart(const SchemaNode& a, const SchemaNode& b, int depth);

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <boost/json/parse.hpp>
 
+#include "text/grammar/json_text.h"
 #include "text/grammar/schema_node.h"
 
 namespace ondol::text::grammar {
@@ -101,6 +103,38 @@ Result<SchemaRef> SchemaDocument::follow(SchemaRef ref) const {
     ONDOL_TRY(ref, target_of(target->get_string(), ref.pointer + "/$ref"));
   }
   return fail_at(ErrorCode::kInvalidArgument, ref.pointer, "$ref leads in a circle");
+}
+
+bool json_equal(const boost::json::value& a, const boost::json::value& b) {
+  if (a.is_number() && b.is_number())
+    return Decimal::parse(number_text(a)) == Decimal::parse(number_text(b));
+  if (a.kind() != b.kind()) return false;
+  if (a.is_array()) {
+    return std::ranges::equal(a.get_array(), b.get_array(), json_equal);
+  }
+  if (!a.is_object()) return a == b;
+  if (a.get_object().size() != b.get_object().size()) return false;
+  return std::ranges::all_of(a.get_object(), [&](const auto& member) {
+    const auto* other = b.get_object().if_contains(member.key());
+    return other != nullptr && json_equal(member.value(), *other);
+  });
+}
+
+std::uint8_t type_of(const boost::json::value& value) {
+  switch (value.kind()) {
+    case boost::json::kind::null:
+      return kNull;
+    case boost::json::kind::bool_:
+      return kBoolean;
+    case boost::json::kind::object:
+      return kObject;
+    case boost::json::kind::array:
+      return kArray;
+    case boost::json::kind::string:
+      return kString;
+    default:
+      return Decimal::parse(number_text(value)).is_integer() ? kInteger : kFraction;
+  }
 }
 
 }  // namespace ondol::text::grammar

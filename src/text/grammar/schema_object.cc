@@ -10,7 +10,6 @@ namespace ondol::text::grammar {
 namespace {
 
 constexpr std::size_t kMaxKeyPatterns = 4;
-constexpr std::size_t kMaxObjectNodes = 20'000;
 
 bool is_false(const SchemaRef& schema) {
   return schema.value->is_bool() && !schema.value->get_bool();
@@ -55,6 +54,18 @@ Result<std::vector<SchemaRef>> SchemaCompiler::schemas_of_key(const SchemaNode& 
   return out;
 }
 
+// The keys that a schema in propertyNames admits.
+Result<ByteDfa> SchemaCompiler::key_dfa(const SchemaRef& schema) {
+  SchemaNode node;
+  ONDOL_TRY_VOID(document_.merge(schema, node));
+  if (!node.choices.empty() || node.values) {
+    return document_.fail_at(ErrorCode::kUnsupported, schema.pointer,
+                             "propertyNames is supported with pattern, format and lengths only");
+  }
+  if ((node.types & kString) == 0) return dfa(rules_.nothing(), schema.pointer);
+  return string_dfa(node);
+}
+
 Result<void> SchemaCompiler::add_properties(const SchemaNode& node, ObjectShape& shape) {
   std::vector<std::string> names;
   std::set<std::string_view> seen;
@@ -67,13 +78,7 @@ Result<void> SchemaCompiler::add_properties(const SchemaNode& node, ObjectShape&
   for (const std::string& name : node.required) add_name(name);
   std::vector<ByteDfa> allowed;
   for (const SchemaRef& schema : node.property_names) {
-    SchemaNode names_node;
-    ONDOL_TRY_VOID(document_.merge(schema, names_node));
-    if (!names_node.choices.empty() || names_node.values) {
-      return document_.fail_at(ErrorCode::kUnsupported, schema.pointer,
-                               "propertyNames is supported with pattern, format and lengths only");
-    }
-    ONDOL_TRY(ByteDfa keys, string_dfa(names_node));
+    ONDOL_TRY(ByteDfa keys, key_dfa(schema));
     allowed.push_back(std::move(keys));
   }
   const std::set<std::string_view> required(node.required.begin(), node.required.end());
@@ -83,7 +88,7 @@ Result<void> SchemaCompiler::add_properties(const SchemaNode& node, ObjectShape&
                         std::ranges::all_of(allowed, [&](const ByteDfa& keys) {
                           return keys.matches(json_string_content(name));
                         });
-    Property property{name, rules_.nothing(), required.contains(name)};
+    ObjectShape::Property property{name, rules_.nothing(), required.contains(name)};
     if (may_be) {
       ONDOL_TRY(property.value, conjunction(schemas));
     }
@@ -131,9 +136,7 @@ Result<void> SchemaCompiler::add_pattern_keys(const SchemaNode& node,
   ONDOL_TRY(const ByteDfa named, dfa(rules_.alt(literals), node.pointer));
   ONDOL_TRY(keys, keys.without(named, deadline_, document_.where(), node.pointer));
   for (const SchemaRef& schema : node.property_names) {
-    SchemaNode names_node;
-    ONDOL_TRY_VOID(document_.merge(schema, names_node));
-    ONDOL_TRY(const ByteDfa allowed, string_dfa(names_node));
+    ONDOL_TRY(const ByteDfa allowed, key_dfa(schema));
     ONDOL_TRY(keys, keys.both(allowed, deadline_, document_.where(), node.pointer));
   }
   for (unsigned matching = 0; matching < 1U << patterns.size(); ++matching) {
@@ -213,101 +216,13 @@ ExprId SchemaCompiler::keys_except(const std::vector<std::string>& names) {
   return rules_.graph(std::move(graph));
 }
 
-namespace {
-
-// Where an object stands between two members.
-struct Place {
-  std::uint32_t next = 0;  // declared property that may come next; their number: only open keys
-  std::uint32_t n_members = 0;  // as far as bounds on their number care
-  std::uint32_t n_distinct =
-      0;                   // keys that are surely different ones, as far as the lower bound cares
-  bool open_seen = false;  // a key that is not declared
-  bool any = false;        // a member, so that a comma comes first
-  auto operator<=>(const Place&) const = default;
-};
-
-}  // namespace
-
-// Properties come in the order in which they are declared, then all others. The
-// same key may come twice among the others, which is why they count once for
-// minProperties.
-Result<ExprId> SchemaCompiler::object_graph(const ObjectShape& shape, const std::string& pointer) {
-  Graph graph;
-  const auto n = static_cast<std::uint32_t>(shape.properties.size());
-  const ExprId quote = rules_.literal("\"");
-  const ExprId close = rules_.seq({json_.space(), rules_.literal("}")});
-  graph.start = graph.node();
-  const std::uint32_t end = graph.node();
-  graph.ends = {end};
-  std::map<Place, std::uint32_t> nodes;
-  std::map<std::pair<Place, bool>, std::uint32_t> members;  // before a member, comma written
-  std::vector<Place> open;
-  const auto node_of = [&](const Place& place) {
-    const auto [at, is_new] = nodes.try_emplace(place, graph.n_nodes);
-    if (is_new) {
-      graph.node();
-      open.push_back(place);
-    }
-    return at->second;
-  };
-  graph.edge(graph.start, rules_.seq({rules_.literal("{"), json_.space()}), node_of({}));
-  if (shape.min == 0 && std::ranges::none_of(shape.properties, &Property::required)) {
-    graph.edge(graph.start, rules_.seq({rules_.literal("{"), close}), end);
-  }
-  while (!open.empty()) {
-    if (graph.n_nodes > kMaxObjectNodes || deadline_.passed()) {
-      return document_.fail_at(ErrorCode::kLimit, pointer,
-                               "the object has too many properties for its bounds on their number");
-    }
-    const Place place = open.back();
-    open.pop_back();
-    const std::uint32_t from = nodes.at(place);
-    const bool declared = place.next < n;
-    if (!declared && place.any && place.n_distinct >= shape.min) graph.edge(from, close, end);
-    if (declared && !shape.properties[place.next].required) {
-      Place skipped = place;
-      ++skipped.next;
-      graph.edge(from, rules_.empty(), node_of(skipped));
-    }
-    if (shape.max != kNoBound && place.n_members >= shape.max) continue;
-    if (!declared && shape.open_keys.empty()) continue;
-    Place after = place;
-    after.any = true;
-    if (shape.max != kNoBound) ++after.n_members;
-    if (declared || !place.open_seen) after.n_distinct = std::min(place.n_distinct + 1, shape.min);
-    after.open_seen = !declared;
-    if (declared) ++after.next;
-    const std::uint32_t to = node_of(after);
-    // The first member has no comma before it; what follows the comma is written once.
-    Place key = after;
-    key.any = false;
-    const auto [member, is_new] = members.try_emplace({key, declared}, graph.n_nodes);
-    graph.edge(from, place.any ? json_.comma() : rules_.empty(), member->second);
-    if (!is_new) continue;
-    graph.node();
-    if (declared) {
-      const Property& property = shape.properties[place.next];
-      graph.edge(member->second,
-                 rules_.seq({quote, rules_.literal(json_string_content(property.name)), quote,
-                             json_.colon(), property.value}),
-                 to);
-    } else {
-      for (const OpenKey& key_expr : shape.open_keys) {
-        graph.edge(member->second, rules_.seq({quote, key_expr.key, json_.colon(), key_expr.value}),
-                   to);
-      }
-    }
-  }
-  return rules_.graph(std::move(graph));
-}
-
-Result<ExprId> SchemaCompiler::object_expr(const SchemaNode& node) {
+Result<ExprId> SchemaCompiler::object_of(const SchemaNode& node) {
   if (node.min_properties > node.max_properties) return rules_.nothing();
   ObjectShape shape;
   ONDOL_TRY_VOID(add_properties(node, shape));
-  const auto n_required =
-      static_cast<std::uint32_t>(std::ranges::count_if(shape.properties, &Property::required));
   const auto n_declared = static_cast<std::uint32_t>(shape.properties.size());
+  const auto n_required = static_cast<std::uint32_t>(
+      std::ranges::count_if(shape.properties, &ObjectShape::Property::required));
   if (!shape.open_keys.empty() && node.min_properties > n_declared + 1) {
     return document_.fail_at(
         ErrorCode::kUnsupported, node.pointer,
@@ -315,9 +230,12 @@ Result<ExprId> SchemaCompiler::object_expr(const SchemaNode& node) {
         std::to_string(node.min_properties));
   }
   shape.min = node.min_properties <= n_required ? 0 : node.min_properties;
-  shape.max =
-      node.max_properties >= n_declared && shape.open_keys.empty() ? kNoBound : node.max_properties;
-  return object_graph(shape, node.pointer);
+  const bool few = shape.open_keys.empty() && n_declared <= node.max_properties;
+  shape.max = few ? kNoBound : node.max_properties;
+  const auto expr = object_expr(rules_, json_, shape, deadline_);
+  if (expr) return *expr;
+  return document_.fail_at(ErrorCode::kLimit, node.pointer,
+                           "the object has too many properties for the bounds on their number");
 }
 
 }  // namespace ondol::text::grammar
