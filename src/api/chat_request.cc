@@ -32,6 +32,27 @@ void read_logprobs(Fields& fields, ChatRequest& out) {
   if (wanted) out.n_top_logprobs = static_cast<std::int32_t>(n_top.value_or(0));
 }
 
+void read_tools(Fields& fields, ChatPrompt& out) {
+  const auto value_of = [&](std::string_view name) {
+    const json::value* value = fields.find(name);
+    return value != nullptr ? *value : json::value(nullptr);
+  };
+  const json::value choice = value_of("tool_choice");
+  auto tools = text::parse_tools(value_of("tools"));
+  if (!tools) return fields.refuse(Refusal(tools.error()));
+  out.tools = *std::move(tools);
+  auto parsed = text::parse_tool_choice(choice, out.tools);
+  if (!parsed) return fields.refuse(Refusal(parsed.error()));
+  out.tool_choice = *std::move(parsed);
+  if (out.tool_choice.mode == text::ToolChoice::Mode::kRequired) {
+    fields.refuse(unsupported_parameter(
+        "tool_choice", "tool_choice: calls cannot be enforced yet, only \"auto\" and \"none\""));
+  }
+  if (const auto parallel = fields.flag("parallel_tool_calls")) {
+    out.tool_choice.parallel = out.tool_choice.parallel && *parallel;
+  }
+}
+
 void read_response_format(Fields& fields) {
   auto format = fields.object("response_format");
   if (!format) return;
@@ -52,9 +73,8 @@ void read_unsupported(Fields& fields) {
     }
   }
   fields.word("verbosity", {"medium"});
-  for (const std::string_view name :
-       {"tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"}) {
-    fields.refuse_unsupported(name, "tool calls are not supported");
+  for (const std::string_view name : {"functions", "function_call"}) {
+    fields.refuse_unsupported(name, "was replaced by tools and tool_choice");
   }
   fields.refuse_unsupported("reasoning_effort",
                             "not supported; chat_template_kwargs reaches the model's own switch");
@@ -75,6 +95,7 @@ OrRefusal<ChatRequest> read_chat_request(std::string_view body) {
   if (const auto extra = fields.object("chat_template_kwargs")) out.prompt.extra = extra->json();
   read_max_tokens(fields, out);
   read_logprobs(fields, out);
+  read_tools(fields, out.prompt);
   read_response_format(fields);
   read_unsupported(fields);
   fields.refuse_unknown();
@@ -84,12 +105,17 @@ OrRefusal<ChatRequest> read_chat_request(std::string_view body) {
 
 OrRefusal<GenerationPlan> chat_plan(const ChatRequest& request,
                                     std::shared_ptr<const ServedModel> model) {
-  ONDOL_TRY(auto ids, chat_prompt_ids(*model, request.prompt));
-  GenerationPlan plan = request.common.plan_for(std::move(model));
+  ONDOL_TRY(RenderedChat chat, render_chat(*model, request.prompt));
+  GenerationPlan plan = request.common.plan_for(model);
   plan.max_tokens = request.max_tokens.value_or(kMaxTokensLimit);
   plan.n_top_logprobs = request.n_top_logprobs;
   plan.prompt_param = "messages";
-  plan.prompts.push_back(std::move(ids));
+  plan.prompts.push_back(std::move(chat.ids));
+  auto functions = text::allowed_functions(request.prompt.tools, request.prompt.tool_choice);
+  if (!functions.empty() || model->chat_format.reasoning != nullptr) {
+    plan.parser = text::OutputParserOptions{model->chat_format, std::move(functions),
+                                            chat.in_reasoning, /*enforced=*/false};
+  }
   ONDOL_TRY_VOID(check_plan(plan));
   return plan;
 }
