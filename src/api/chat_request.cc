@@ -44,21 +44,20 @@ void read_tools(Fields& fields, ChatPrompt& out) {
   auto parsed = text::parse_tool_choice(choice, out.tools);
   if (!parsed) return fields.refuse(Refusal(parsed.error()));
   out.tool_choice = *std::move(parsed);
-  if (out.tool_choice.mode == text::ToolChoice::Mode::kRequired) {
-    fields.refuse(unsupported_parameter(
-        "tool_choice", "tool_choice: calls cannot be enforced yet, only \"auto\" and \"none\""));
-  }
   if (const auto parallel = fields.flag("parallel_tool_calls")) {
     out.tool_choice.parallel = out.tool_choice.parallel && *parallel;
   }
 }
 
-void read_response_format(Fields& fields) {
-  auto format = fields.object("response_format");
-  if (!format) return;
-  format->require("type");
-  format->word("type", {"text"});
-  format->refuse_unknown();
+bool calls_allowed(const ChatPrompt& prompt) {
+  return prompt.tool_choice.mode != text::ToolChoice::Mode::kNone && !prompt.tools.empty();
+}
+
+// Masks let an answer end by the end token only.
+void check_combination(Fields& fields, const ChatRequest& out) {
+  if (out.common.ignore_eos && (out.structured || calls_allowed(out.prompt))) {
+    fields.refuse("ignore_eos", "ignore_eos: an answer with a structure has an end");
+  }
 }
 
 // Known to the OpenAI reference. A value that asks for what is done anyway is fine.
@@ -96,7 +95,8 @@ OrRefusal<ChatRequest> read_chat_request(std::string_view body) {
   read_max_tokens(fields, out);
   read_logprobs(fields, out);
   read_tools(fields, out.prompt);
-  read_response_format(fields);
+  out.structured = read_structured_output(fields);
+  check_combination(fields, out);
   read_unsupported(fields);
   fields.refuse_unknown();
   if (refusal) return tl::unexpected(*std::move(refusal));
@@ -111,10 +111,18 @@ OrRefusal<GenerationPlan> chat_plan(const ChatRequest& request,
   plan.n_top_logprobs = request.n_top_logprobs;
   plan.prompt_param = "messages";
   plan.prompts.push_back(std::move(chat.ids));
-  auto functions = text::allowed_functions(request.prompt.tools, request.prompt.tool_choice);
-  if (!functions.empty() || model->chat_format.reasoning != nullptr) {
-    plan.parser = text::OutputParserOptions{model->chat_format, std::move(functions),
-                                            chat.in_reasoning, /*enforced=*/false};
+  if (calls_allowed(request.prompt)) {
+    plan.parser = text::OutputParserOptions{
+        model->chat_format,
+        text::allowed_functions(request.prompt.tools, request.prompt.tool_choice),
+        chat.in_reasoning, /*enforced=*/true};
+    ONDOL_TRY(plan.make_mask,
+              mask_of_calls(request.prompt, chat.in_reasoning, request.structured, *model));
+  } else if (request.structured) {
+    // All of the answer is the structure: no reasoning before it, and nothing to parse.
+    ONDOL_TRY(plan.make_mask, mask_of(*request.structured, *model));
+  } else if (model->chat_format.reasoning != nullptr) {
+    plan.parser = text::OutputParserOptions{model->chat_format, {}, chat.in_reasoning, false};
   }
   ONDOL_TRY_VOID(check_plan(plan));
   return plan;

@@ -32,6 +32,7 @@ Result<std::shared_ptr<const api::ServedModel>> load_served_model(
   served->card = card;
   served->card.is_loaded = true;
   served->tokenizer = owner->tokenizer;
+  served->grammar_vocabulary = text::GrammarVocabulary::build(owner->tokenizer);
   if (const auto chat = load_chat(*owner->file, *served); !chat) {
     spdlog::warn("{}: no chat: {}", card.id, chat.error().message());
   }
