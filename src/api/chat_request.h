@@ -7,12 +7,14 @@
 
 #include "api/chat_prompt.h"
 #include "api/generation_fields.h"
+#include "api/structured_output.h"
 
 namespace ondol::api {
 
 struct ChatRequest {
   GenerationFields common;
   ChatPrompt prompt;
+  std::optional<StructuredOutput> structured;
   std::optional<std::int64_t> max_tokens;  // absent: what the context leaves
   std::int32_t n_top_logprobs = -1;        // as GenerationPlan
 };

@@ -19,12 +19,14 @@ std::string piece_of(const text::Tokenizer& tokenizer, std::optional<text::Token
   return id ? std::string(tokenizer.piece(*id)) : "";
 }
 
-Result<std::shared_ptr<const text::ChatTemplate>> load_template(const format::ModelFile& file) {
+Result<void> load_chat(const format::ModelFile& file, api::ServedModel& served) {
   ONDOL_TRY(std::string source, chat_template_source(file));
-  if (source.empty()) return nullptr;
+  if (source.empty()) return {};
+  served.chat_format = text::detect_chat_format(source, *served.tokenizer);
   ONDOL_TRY(text::ChatTemplate parsed,
             text::ChatTemplate::parse(std::move(source), file.path().string()));
-  return std::make_shared<const text::ChatTemplate>(std::move(parsed));
+  served.chat_template = std::make_shared<const text::ChatTemplate>(std::move(parsed));
+  return {};
 }
 
 // A name for all that keys and values depend on: the weights, how they were loaded, and
@@ -76,11 +78,9 @@ Result<std::shared_ptr<const api::ServedModel>> load_served_model(const ModelOpt
   served->card = card;
   served->card.is_loaded = true;
   served->tokenizer = owner->tokenizer;
-  auto chat_template = load_template(*owner->file);
-  if (chat_template) {
-    served->chat_template = *std::move(chat_template);
-  } else {
-    spdlog::warn("{}: no chat: {}", card.id, chat_template.error().message());
+  served->grammar_vocabulary = text::GrammarVocabulary::build(owner->tokenizer);
+  if (const auto chat = load_chat(*owner->file, *served); !chat) {
+    spdlog::warn("{}: no chat: {}", card.id, chat.error().message());
   }
   served->bos_token = piece_of(*owner->tokenizer, owner->tokenizer->bos());
   served->eos_token = piece_of(*owner->tokenizer, owner->tokenizer->eos());
