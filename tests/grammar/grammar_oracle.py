@@ -23,8 +23,9 @@ import jsonschema
 
 from schemas import CASES, REFUSED
 
-TOKENIZERS = ["llama3", "qwen3", "gemma3"]
-N_RANDOM = {"llama3": 6, "qwen3": 2, "gemma3": 2}  # walks a schema
+# All schemas with the first tokenizer, a third of them with each other.
+TOKENIZERS = {"llama3": slice(None), "qwen3": slice(0, None, 3), "gemma3": slice(1, None, 3)}
+N_RANDOM = 6  # walks a schema
 N_MUTANTS = 12
 MAX_SHOWN = 8
 MAX_UNFINISHED = 0.1  # random strings and recursion may run on
@@ -139,7 +140,7 @@ def run(batch, work, tokenizer, requests):
 
 def check_tokenizer(name, path, args, cases, report):
     start = time.monotonic()
-    requests = [{"schema": json.dumps(schema), "texts": [text for text, _ in texts], "n_random": N_RANDOM[name]}
+    requests = [{"schema": json.dumps(schema), "texts": [text for text, _ in texts], "n_random": N_RANDOM}
                 for schema, _, texts in cases]
     requests += [{"schema": json.dumps(schema), "texts": [], "n_random": 0} for schema, _ in REFUSED]
     answers = run(args.batch, args.work, path, requests)
@@ -178,8 +179,8 @@ def main():
     args.work.mkdir(parents=True, exist_ok=True)
     cases = list(build_cases())
     report = Report()
-    for name in TOKENIZERS:
-        check_tokenizer(name, data / name / "tokenizer.json", args, cases, report)
+    for name, part in TOKENIZERS.items():
+        check_tokenizer(name, data / name / "tokenizer.json", args, cases[part], report)
     if report.n_wrong:
         print(f"{report.n_wrong} wrong")
     sys.exit(1 if report.n_wrong else 0)

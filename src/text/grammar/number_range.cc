@@ -225,7 +225,9 @@ ExprId multiples_expr(Rules& rules, std::uint32_t divisor) {
   const std::uint32_t zero = graph.node();
   graph.start = first;
   graph.ends.push_back(zero);
-  const auto digit = [&](std::uint32_t d) { return rules.literal({"0123456789" + d, 1}); };
+  const auto digit = [&](std::uint32_t d) {
+    return rules.literal(std::string(1, static_cast<char>('0' + d)));
+  };
   graph.edge(first, digit(0), zero);
   graph.edge(first, rules.literal("-"), after_sign);
   for (std::uint32_t d = 0; d < 10; ++d) {
