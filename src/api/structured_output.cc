@@ -83,11 +83,12 @@ std::optional<StructuredOutput> read_response_format(Fields& fields) {
 
 std::optional<StructuredOutput> read_structured_output(Fields& fields) {
   std::optional<StructuredOutput> out = read_response_format(fields);
-  const auto take = [&](const std::string& name, Structure (*make)(std::string)) {
+  const auto take = [&](std::string_view name, Structure (*make)(std::string)) {
     auto source = fields.string(name);
     if (!source) return;
-    if (out) fields.refuse(name, name + ": " + out->param + " already says what the answer is");
-    out = StructuredOutput{make(*std::move(source)), name};
+    const std::string param(name);
+    if (out) fields.refuse(param, param + ": " + out->param + " already says what the answer is");
+    out = StructuredOutput{make(*std::move(source)), param};
   };
   take("grammar", &Structure::gbnf);
   take("regex", &Structure::regex);
