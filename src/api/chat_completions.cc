@@ -17,28 +17,6 @@ using Kind = OutputPiece::Kind;
 constexpr std::string_view kIdPrefix = "chatcmpl-";
 constexpr std::string_view kCallPrefix = "call_";
 
-json::object logprob_json(const text::Tokenizer& tokenizer, const engine::TokenLogprob& token) {
-  json::array bytes;
-  for (const char c : tokenizer.token_bytes(token.token)) {
-    bytes.push_back(static_cast<unsigned char>(c));
-  }
-  return {{"token", token_text(tokenizer, token.token)},
-          {"logprob", finite_logprob(token.logprob)},
-          {"bytes", std::move(bytes)}};
-}
-
-void append_logprobs(const text::Tokenizer& tokenizer, const std::vector<AnswerToken>& tokens,
-                     json::array& out) {
-  for (const AnswerToken& token : tokens) {
-    json::object item = logprob_json(tokenizer, {token.id, token.logprob});
-    json::array& top = item["top_logprobs"].emplace_array();
-    for (const engine::TokenLogprob& other : token.top) {
-      top.push_back(logprob_json(tokenizer, other));
-    }
-    out.push_back(std::move(item));
-  }
-}
-
 json::value logprobs_json(json::array content, bool wanted) {
   if (!wanted) return nullptr;
   return json::object{{"content", std::move(content)}, {"refusal", nullptr}};

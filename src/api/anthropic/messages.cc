@@ -1,0 +1,64 @@
+// POST /v1/messages and /v1/messages/count_tokens.
+#include <boost/json.hpp>
+#include <utility>
+
+#include "api/anthropic/messages_request.h"
+#include "api/anthropic/reply.h"
+#include "api/anthropic/routes.h"
+#include "api/api.h"
+#include "api/with_model.h"
+
+namespace ondol::api::anthropic {
+namespace {
+
+namespace json = boost::json;
+
+// The one version whose events these are. Clients send it; curl users forget it.
+constexpr std::string_view kVersion = "2023-06-01";
+
+OrRefusal<MessagesRequest> read_request(const Call& call, Purpose purpose) {
+  const auto version = call.request().header("anthropic-version");
+  if (version && *version != kVersion) {
+    return tl::unexpected(bad_parameter(
+        "anthropic-version", "anthropic-version: only " + std::string(kVersion) + " is spoken here"));
+  }
+  return read_messages_request(call.request().body, purpose);
+}
+
+OrRefusal<void> answer(const Call& call, const MessagesRequest& request,
+                       std::shared_ptr<const ServedModel> model) {
+  ONDOL_TRY(GenerationPlan plan, messages_plan(request, std::move(model)));
+  MessageHead head;
+  head.model = plan.model->card.id;
+  head.stops = plan.stops;
+  head.max_tokens = plan.max_tokens;
+  head.n_prompt = static_cast<std::int64_t>(plan.prompts.front().size());
+  head.stream = request.chat.common.stream;
+  start_generation(call, std::move(plan), make_answer(std::move(head), call.exchange));
+  return {};
+}
+
+OrRefusal<void> count(const Call& call, const MessagesRequest& request,
+                      const std::shared_ptr<const ServedModel>& model) {
+  ONDOL_TRY(const auto ids, messages_prompt_ids(request, *model));
+  call.exchange->reply(json_response(json::object{{"input_tokens", ids.size()}}));
+  return {};
+}
+
+template <class Run>
+void with_request(const Call& call, Purpose purpose, Run run) {
+  auto request = read_request(call, purpose);
+  if (!request) return refuse(call, request.error());
+  const std::string id = request->chat.common.model;
+  with_model(call, id,
+             [call, run, request = *std::move(request)](std::shared_ptr<const ServedModel> model) {
+               return run(call, request, std::move(model));
+             });
+}
+
+}  // namespace
+
+void messages(Call call) { with_request(call, Purpose::kAnswer, &answer); }
+void count_tokens(Call call) { with_request(call, Purpose::kCount, &count); }
+
+}  // namespace ondol::api::anthropic

@@ -1,0 +1,73 @@
+// POST /api/chat.
+#include <boost/json.hpp>
+#include <utility>
+
+#include "api/api.h"
+#include "api/chat_request.h"
+#include "api/ollama/format.h"
+#include "api/ollama/messages.h"
+#include "api/ollama/reply.h"
+#include "api/ollama/request.h"
+#include "api/ollama/routes.h"
+#include "api/with_model.h"
+
+namespace ondol::api::ollama {
+namespace {
+
+namespace json = boost::json;
+
+struct OllamaChat {
+  CommonFields common;
+  ChatRequest chat;
+};
+
+OrRefusal<OllamaChat> read_request(std::string_view body) {
+  ONDOL_TRY(const json::object object, parse_object(body));
+  std::optional<Refusal> refusal;
+  Fields fields(object, "", refusal);
+  OllamaChat out;
+  out.common = read_common(fields);
+  out.chat.prompt.messages = read_messages(fields);
+  read_format(fields, out.chat);
+  read_tools(fields, out.chat);
+  fields.refuse_unknown();
+  if (refusal) return tl::unexpected(*std::move(refusal));
+  apply(out.common, out.chat);
+  return out;
+}
+
+OrRefusal<void> answer(const Call& call, const OllamaChat& request,
+                       std::shared_ptr<const ServedModel> model) {
+  AnswerHead head;
+  head.form = Form::kChat;
+  head.model = model;
+  head.stream = request.common.generation.stream;
+  head.wants_logprobs = request.common.n_top_logprobs >= 0;
+  head.started_at = call.started_at;
+  head.loaded_at = std::chrono::steady_clock::now();
+  ONDOL_TRY_VOID(check_common(request.common, *model));
+  if (request.chat.prompt.messages.empty()) {
+    call.exchange->reply(json_response(load_reply(head)));
+    return {};
+  }
+  ONDOL_TRY(GenerationPlan plan, chat_plan(request.chat, std::move(model)));
+  start_generation(call, std::move(plan), make_answer(std::move(head), call.exchange));
+  return {};
+}
+
+}  // namespace
+
+void chat(Call call) {
+  auto request = read_request(call.request().body);
+  if (!request) return refuse(call, request.error());
+  if (request->chat.prompt.messages.empty() && request->common.wants_unload) {
+    return refuse(call, no_unloading());
+  }
+  const std::string id = model_id(call, request->common.generation.model);
+  with_model(call, id,
+             [call, request = *std::move(request)](std::shared_ptr<const ServedModel> model) {
+               return answer(call, request, std::move(model));
+             });
+}
+
+}  // namespace ondol::api::ollama
