@@ -203,7 +203,9 @@ std::unique_ptr<GenerationSink> make_sink(ChatHead head, const Call& call, std::
 }  // namespace
 
 void chat_completions(Call call) {
-  auto request = read_chat_request(call.request().body);
+  const auto object = parse_object(call.request().body);
+  if (!object) return refuse(call, object.error());
+  auto request = read_chat_request(*object);
   if (!request) return refuse(call, request.error());
   const std::string model_id = request->common.model;
   with_model(call, model_id,

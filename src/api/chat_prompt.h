@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "api/errors.h"
@@ -17,7 +18,9 @@ struct ChatPrompt {
   boost::json::object extra;    // chat_template_kwargs: further variables of the template
 };
 
-/// Errors: 400 when the model has no template, or the template refuses the messages.
+/// What the model sees. Errors: 400 when the model has no template, or the template refuses
+/// the messages.
+OrRefusal<std::string> chat_prompt_text(const ServedModel& model, const ChatPrompt& prompt);
 OrRefusal<std::vector<std::int32_t>> chat_prompt_ids(const ServedModel& model,
                                                      const ChatPrompt& prompt);
 

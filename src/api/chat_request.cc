@@ -65,8 +65,7 @@ void read_unsupported(Fields& fields) {
 
 }  // namespace
 
-OrRefusal<ChatRequest> read_chat_request(std::string_view body) {
-  ONDOL_TRY(const json::object object, parse_object(body));
+OrRefusal<ChatRequest> read_chat_request(const json::object& object) {
   std::optional<Refusal> refusal;
   Fields fields(object, "", refusal);
   ChatRequest out;
@@ -85,11 +84,16 @@ OrRefusal<ChatRequest> read_chat_request(std::string_view body) {
 OrRefusal<GenerationPlan> chat_plan(const ChatRequest& request,
                                     std::shared_ptr<const ServedModel> model) {
   ONDOL_TRY(auto ids, chat_prompt_ids(*model, request.prompt));
+  return chat_plan_of(request, std::move(ids), std::move(model));
+}
+
+OrRefusal<GenerationPlan> chat_plan_of(const ChatRequest& request, std::vector<std::int32_t> prompt,
+                                       std::shared_ptr<const ServedModel> model) {
   GenerationPlan plan = request.common.plan_for(std::move(model));
   plan.max_tokens = request.max_tokens.value_or(kMaxTokensLimit);
   plan.n_top_logprobs = request.n_top_logprobs;
   plan.prompt_param = "messages";
-  plan.prompts.push_back(std::move(ids));
+  plan.prompts.push_back(std::move(prompt));
   ONDOL_TRY_VOID(check_plan(plan));
   return plan;
 }

@@ -2,8 +2,12 @@
 // Owner: one request. Threads: plain value.
 #pragma once
 
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "api/chat_prompt.h"
 #include "api/generation_fields.h"
@@ -18,10 +22,13 @@ struct ChatRequest {
 };
 
 /// Errors: 400.
-OrRefusal<ChatRequest> read_chat_request(std::string_view body);
+OrRefusal<ChatRequest> read_chat_request(const boost::json::object& object);
 
 /// Renders and tokenizes. Errors: 400.
 OrRefusal<GenerationPlan> chat_plan(const ChatRequest& request,
                                     std::shared_ptr<const ServedModel> model);
+/// The same for a prompt that was made otherwise: what the model sees, as text or as ids.
+OrRefusal<GenerationPlan> chat_plan_of(const ChatRequest& request, std::vector<std::int32_t> prompt,
+                                       std::shared_ptr<const ServedModel> model);
 
 }  // namespace ondol::api

@@ -94,8 +94,8 @@ class EmbeddingReply : public GenerationSink {
 OrRefusal<void> embed(const Call& call, const EmbeddingRequest& request,
                       std::shared_ptr<const ServedModel> model) {
   ONDOL_TRY(auto prompts, ids_of(request.inputs, *model, /*add_special=*/true));
-  ONDOL_TRY(GenerationPlan plan, embedding_plan(std::move(prompts), "input", request.dimensions,
-                                                std::move(model)));
+  ONDOL_TRY(GenerationPlan plan,
+            embedding_plan(std::move(prompts), "input", request.dimensions, std::move(model)));
   auto sink = std::make_unique<EmbeddingReply>(plan.model->card.id, request.is_base64,
                                                call.exchange, plan.prompts.size());
   start_generation(call, std::move(plan), std::move(sink));

@@ -146,6 +146,17 @@ Refusal unavailable(std::string message, std::string code, int retry_after_s) {
 
 Refusal internal_error() { return Refusal(Error{ErrorCode::kInternal, "", "", "", "", ""}); }
 
+Refusal renamed(Refusal refusal, const std::string& param) {
+  if (!refusal.param.empty()) {
+    for (std::size_t at = 0; (at = refusal.message.find(refusal.param, at)) != std::string::npos;
+         at += param.size()) {
+      refusal.message.replace(at, refusal.param.size(), param);
+    }
+  }
+  refusal.param = param;
+  return refusal;
+}
+
 json::value error_json(const Refusal& refusal, Wire wire) {
   switch (wire) {
     case Wire::kOllama:

@@ -48,6 +48,9 @@ Refusal unavailable(std::string message, std::string code, int retry_after_s);
 /// 500 of our own; what happened is for the log only.
 Refusal internal_error();
 
+/// The same about a parameter that this wire calls otherwise.
+Refusal renamed(Refusal refusal, const std::string& param);
+
 boost::json::value error_json(const Refusal& refusal, Wire wire = Wire::kOpenAi);
 http::Response error_response(const Refusal& refusal, Wire wire = Wire::kOpenAi);
 

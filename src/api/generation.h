@@ -71,6 +71,7 @@ struct AnswerEnd {
   std::optional<std::size_t> stop_index;  // of plan.stops, if one ended it
   engine::Timings timings;
   std::vector<float> embedding;
+  std::vector<std::int32_t> tokens;  // of the answer, hidden ones too
 };
 
 struct Usage {

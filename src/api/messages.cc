@@ -60,6 +60,8 @@ json::object read_message(Fields& message) {
   message.require("content");
   out["content"] = read_content(message).value_or("");
   if (const auto name = message.string("name")) out["name"] = *name;
+  // As replies tell it; some templates show earlier thoughts.
+  if (const auto thought = message.string("reasoning_content")) out["reasoning_content"] = *thought;
   message.refuse_unsupported("tool_calls", "tool calls are not supported");
   message.refuse_unsupported("refusal", "refusals of earlier answers are not supported");
   message.refuse_unsupported("audio", "audio is not supported");

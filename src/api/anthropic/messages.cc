@@ -19,8 +19,9 @@ constexpr std::string_view kVersion = "2023-06-01";
 OrRefusal<MessagesRequest> read_request(const Call& call, Purpose purpose) {
   const auto version = call.request().header("anthropic-version");
   if (version && *version != kVersion) {
-    return tl::unexpected(bad_parameter(
-        "anthropic-version", "anthropic-version: only " + std::string(kVersion) + " is spoken here"));
+    return tl::unexpected(
+        bad_parameter("anthropic-version",
+                      "anthropic-version: only " + std::string(kVersion) + " is spoken here"));
   }
   return read_messages_request(call.request().body, purpose);
 }

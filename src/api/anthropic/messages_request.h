@@ -3,8 +3,11 @@
 // Owner: one request. Threads: plain value.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/chat_request.h"
 
@@ -14,14 +17,17 @@ enum class Purpose : std::uint8_t { kAnswer, kCount };
 
 struct MessagesRequest {
   ChatRequest chat;
-  /// The last message was the assistant's: the answer goes on from its text.
+  /// The text of the last message if that was the assistant's: the answer goes on from it.
   std::string prefill;
 };
 
 /// Errors: 400.
 OrRefusal<MessagesRequest> read_messages_request(std::string_view body, Purpose purpose);
 
-/// Renders and tokenizes. Errors: 400.
+/// What the model sees of it. Errors: 400.
+OrRefusal<std::vector<std::int32_t>> messages_prompt_ids(const MessagesRequest& request,
+                                                         const ServedModel& model);
+/// Errors: 400.
 OrRefusal<GenerationPlan> messages_plan(const MessagesRequest& request,
                                         std::shared_ptr<const ServedModel> model);
 

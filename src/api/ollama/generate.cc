@@ -4,11 +4,11 @@
 // prompt goes behind it as the template writes a further turn of the user, so that the
 // model sees what it saw, and what it said, unchanged.
 #include <boost/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "api/api.h"
-#include "api/chat_request.h"
-#include "api/ollama/format.h"
+#include "api/chat_prompt.h"
 #include "api/ollama/messages.h"
 #include "api/ollama/reply.h"
 #include "api/ollama/request.h"
@@ -24,15 +24,22 @@ constexpr std::size_t kMaxContext = std::size_t{1} << 24;
 
 struct GenerateRequest {
   CommonFields common;
-  ChatRequest chat;  // without messages
+  ChatRequest chat;  // of system and prompt
   std::string prompt;
-  std::string system;
+  bool has_system = false;
   bool raw = false;
   std::vector<std::int32_t> context;
 };
 
 void refuse_text(Fields& fields, std::string_view name, std::string_view why) {
   if (!fields.string(name).value_or("").empty()) fields.refuse_unsupported(name, why);
+}
+
+json::array messages_of(const std::string& system, const std::string& prompt) {
+  json::array out;
+  if (!system.empty()) out.push_back(json::object{{"role", "system"}, {"content", system}});
+  out.push_back(json::object{{"role", "user"}, {"content", prompt}});
+  return out;
 }
 
 OrRefusal<GenerateRequest> read_request(std::string_view body) {
@@ -42,26 +49,28 @@ OrRefusal<GenerateRequest> read_request(std::string_view body) {
   GenerateRequest out;
   out.common = read_common(fields);
   out.prompt = fields.string("prompt").value_or("");
-  out.system = fields.string("system").value_or("");
+  const std::string system = fields.string("system").value_or("");
+  out.has_system = !system.empty();
   out.raw = fields.flag("raw").value_or(false);
   if (const json::array* ids = fields.array("context", kMaxContext)) {
     out.context = read_token_ids(fields, *ids, "context");
   }
-  read_format(fields, out.chat);
+  json::object chat = {{"messages", messages_of(system, out.prompt)}};
+  if (json::value format = read_format(fields); !format.is_null()) {
+    chat["response_format"] = std::move(format);
+  }
   refuse_images(fields);
   refuse_text(fields, "suffix", "filling a gap is not supported");
   refuse_text(fields, "template", "the model's own template is used; raw switches it off");
-  if (out.raw && !(out.system.empty() && out.context.empty())) {
+  if (out.raw && (out.has_system || !out.context.empty())) {
     fields.refuse("raw", "raw: the prompt is taken as it is, without system and context");
   }
-  if (!out.system.empty() && !out.context.empty()) {
+  if (out.has_system && !out.context.empty()) {
     fields.refuse("system", "system: the conversation in context has its beginning already");
   }
   fields.refuse_unknown();
   if (refusal) return tl::unexpected(*std::move(refusal));
-  apply(out.common, out.chat);
-  out.chat.prompt_param = "prompt";
-  if (!out.raw) out.chat.n_top_logprobs = std::max(out.chat.n_top_logprobs, 0);  // for `context`
+  ONDOL_TRY(out.chat, chat_request_of(out.common, std::move(chat)));
   return out;
 }
 
@@ -70,9 +79,9 @@ OrRefusal<std::string> next_turn(const ServedModel& model, const ChatPrompt& pro
                                  const std::string& user) {
   constexpr std::string_view kAnswer = "0ndol-answer-0";  // survives trimming
   ChatPrompt turns = prompt;
-  turns.messages = {{{"role", "user"}, {"content", "-"}},
-                    {{"role", "assistant"}, {"content", kAnswer}},
-                    {{"role", "user"}, {"content", user}}};
+  turns.messages = json::array{json::object{{"role", "user"}, {"content", "-"}},
+                               json::object{{"role", "assistant"}, {"content", kAnswer}},
+                               json::object{{"role", "user"}, {"content", user}}};
   ONDOL_TRY(const std::string text, chat_prompt_text(model, turns));
   const std::size_t at = text.find(kAnswer);
   if (at == std::string::npos) {
@@ -82,30 +91,35 @@ OrRefusal<std::string> next_turn(const ServedModel& model, const ChatPrompt& pro
   return text.substr(at + kAnswer.size());
 }
 
+// The prompt's ids if they are not those of system and prompt in the chat template.
+OrRefusal<std::optional<std::vector<std::int32_t>>> own_ids(const GenerateRequest& request,
+                                                            const ServedModel& model) {
+  std::optional<std::vector<std::int32_t>> out;
+  const bool is_plain = request.raw || !model.chat_template;
+  if (is_plain && request.has_system) {
+    return tl::unexpected(bad_parameter("system", "system: this model has no chat template"));
+  }
+  if (!is_plain && request.context.empty()) return out;
+  std::string text = request.prompt;
+  if (!is_plain) {
+    ONDOL_TRY(text, next_turn(model, request.chat.prompt, request.prompt));
+  }
+  const bool add_special = is_plain && request.context.empty();
+  ONDOL_TRY(const auto ids, model.tokenizer->encode(text, {.add_special = add_special}));
+  out = request.context;
+  out->insert(out->end(), ids.begin(), ids.end());
+  return out;
+}
+
 OrRefusal<GenerationPlan> plan_of(const GenerateRequest& request,
                                   std::shared_ptr<const ServedModel> model) {
-  if (request.raw || !model->chat_template) {
-    if (!request.system.empty()) {
-      return tl::unexpected(bad_parameter("system", "system: this model has no chat template"));
-    }
-    ONDOL_TRY(auto ids, model->tokenizer->encode(request.prompt,
-                                                 {.add_special = request.context.empty()}));
-    ids.insert(ids.begin(), request.context.begin(), request.context.end());
-    return plan_of_ids(request.chat, std::move(ids), std::move(model));
-  }
-  if (!request.context.empty()) {
-    ONDOL_TRY(const std::string text, next_turn(*model, request.chat.prompt, request.prompt));
-    ONDOL_TRY(const auto turn, model->tokenizer->encode(text, {.add_special = false}));
-    auto ids = request.context;
-    ids.insert(ids.end(), turn.begin(), turn.end());
-    return plan_of_ids(request.chat, std::move(ids), std::move(model));
-  }
-  ChatRequest chat = request.chat;
-  if (!request.system.empty()) {
-    chat.prompt.messages.push_back({{"role", "system"}, {"content", request.system}});
-  }
-  chat.prompt.messages.push_back({{"role", "user"}, {"content", request.prompt}});
-  return chat_plan(chat, std::move(model));
+  ONDOL_TRY(auto ids, own_ids(request, *model));
+  auto plan = ids ? chat_plan_of(request.chat, *std::move(ids), std::move(model))
+                  : chat_plan(request.chat, std::move(model));
+  if (plan) return plan;
+  Refusal refusal = in_own_words(plan.error());
+  if (refusal.param != "messages") return tl::unexpected(std::move(refusal));
+  return tl::unexpected(renamed(std::move(refusal), "prompt"));
 }
 
 OrRefusal<void> answer(const Call& call, const GenerateRequest& request,
@@ -117,7 +131,7 @@ OrRefusal<void> answer(const Call& call, const GenerateRequest& request,
   head.wants_logprobs = request.common.n_top_logprobs >= 0;
   head.started_at = call.started_at;
   head.loaded_at = std::chrono::steady_clock::now();
-  ONDOL_TRY_VOID(check_common(request.common, *model));
+  ONDOL_TRY_VOID(check_context(request.common, *model));
   if (request.prompt.empty()) {
     call.exchange->reply(json_response(load_reply(head)));
     return {};

@@ -69,8 +69,8 @@ void read_calls(Fields& message, OpenCalls& open, json::object& out) {
   if (calls == nullptr || calls->empty()) return;
   json::array read;
   for (std::size_t i = 0; i < calls->size() && !message.refused(); ++i) {
-    auto call = message.object_of((*calls)[i],
-                                  fmt::format("{}[{}]", message.path_of("tool_calls"), i));
+    auto call =
+        message.object_of((*calls)[i], fmt::format("{}[{}]", message.path_of("tool_calls"), i));
     if (call) read.push_back(read_call(*call, open));
   }
   out["tool_calls"] = std::move(read);

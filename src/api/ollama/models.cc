@@ -29,8 +29,7 @@ std::string digest_of(const ModelCard& card) {
 }
 
 std::string modified_at(const ModelCard& card) {
-  return timestamp(
-      std::chrono::system_clock::from_time_t(static_cast<std::time_t>(card.created)));
+  return timestamp(std::chrono::system_clock::from_time_t(static_cast<std::time_t>(card.created)));
 }
 
 // "134.5M", "8.0B"
@@ -50,7 +49,9 @@ json::object details_json(const ModelCard& card) {
 }
 
 json::object card_json(const ModelCard& card) {
-  return {{"name", card.id}, {"model", card.id}, {"digest", digest_of(card)},
+  return {{"name", card.id},
+          {"model", card.id},
+          {"digest", digest_of(card)},
           {"details", details_json(card)}};
 }
 
@@ -125,8 +126,9 @@ void get_version(Call call) {
 
 void manage_models(Call call) {
   Refusal refusal = unsupported_parameter(
-      "", "this server does not change its models: the operator gives them to `ondol serve` and "
-          "fetches them with `ondol pull`");
+      "",
+      "this server does not change its models: the operator gives them to `ondol serve` and "
+      "fetches them with `ondol pull`");
   refuse(call, refusal);
 }
 

@@ -58,9 +58,6 @@ class AnswerSink : public GenerationSink {
     if (head_.wants_logprobs) {
       append_logprobs(*head_.model->tokenizer, delta.tokens, part_.logprobs);
     }
-    if (!head_.context.empty()) {
-      for (const AnswerToken& token : delta.tokens) head_.context.push_back(token.id);
-    }
     send_part();
   }
 
@@ -70,6 +67,9 @@ class AnswerSink : public GenerationSink {
     // Calls of tools are no reason of their own on this wire.
     reason_ = end.reason == "length" ? "length" : "stop";
     timings_ = end.timings;
+    if (!head_.context.empty()) {
+      head_.context.insert(head_.context.end(), end.tokens.begin(), end.tokens.end());
+    }
   }
 
   void end(const Usage& usage) override {

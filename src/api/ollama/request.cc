@@ -200,6 +200,37 @@ std::string model_id(const Call& call, const std::string& name) {
   return is_known ? name : name.substr(0, name.size() - kLatest.size());
 }
 
+json::value read_format(Fields& fields) {
+  const json::value* value = fields.find("format");
+  if (value == nullptr) return nullptr;
+  if (value->is_object()) {
+    return json::object{
+        {"type", "json_schema"},
+        {"json_schema", json::object{{"name", "format"}, {"schema", *value}, {"strict", true}}}};
+  }
+  const auto word = fields.word("format", {"", "json"});
+  if (word != "json") return nullptr;
+  return json::object{{"type", "json_object"}};
+}
+
+OrRefusal<ChatRequest> chat_request_of(const CommonFields& common, json::object fields) {
+  if (common.think) {
+    fields["chat_template_kwargs"] = json::object{{"enable_thinking", *common.think}};
+  }
+  auto out = read_chat_request(fields);
+  if (!out) return tl::unexpected(in_own_words(out.error()));
+  out->common = common.generation;
+  out->max_tokens = common.max_tokens;
+  out->n_top_logprobs = common.n_top_logprobs;
+  return out;
+}
+
+Refusal in_own_words(Refusal refusal) {
+  const std::string param = refusal.param;
+  if (param.starts_with("response_format")) return renamed(std::move(refusal), "format");
+  return refusal;
+}
+
 OrRefusal<void> check_context(const CommonFields& common, const ServedModel& model) {
   const std::int64_t max_context = model.engine->options().max_context;
   if (common.num_ctx <= max_context) return {};

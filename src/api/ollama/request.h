@@ -7,12 +7,14 @@
 // Owner: one request. Threads: plain values.
 #pragma once
 
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "api/call.h"
-#include "api/generation_fields.h"
+#include "api/chat_request.h"
 
 namespace ondol::api::ollama {
 
@@ -38,6 +40,15 @@ std::string read_model(Fields& fields);
 
 /// The id of a name: "llama" and "llama:latest" are one model.
 std::string model_id(const Call& call, const std::string& name);
+
+/// `format`, as the response_format of a chat completion; null: none.
+boost::json::value read_format(Fields& fields);
+
+/// The chat completion that a request is in other words. `fields` are those of one: its
+/// messages, tools and response_format. Errors: 400 in the words of this wire.
+OrRefusal<ChatRequest> chat_request_of(const CommonFields& common, boost::json::object fields);
+/// A refusal about the chat completion, in the words of this wire.
+Refusal in_own_words(Refusal refusal);
 
 /// Errors: 400 when the served context is smaller than num_ctx.
 OrRefusal<void> check_context(const CommonFields& common, const ServedModel& model);
