@@ -106,7 +106,7 @@ class Reader {
   json::object& turn_of(std::string_view role) {
     if (!messages_.empty()) {
       json::object& last = messages_.back().as_object();
-      if (last["role"] == role && !last.contains("tool_calls")) return last;
+      if (last["role"].as_string() == role && !last.contains("tool_calls")) return last;
     }
     messages_.push_back(json::object{{"role", role}});
     return messages_.back().as_object();

@@ -53,64 +53,124 @@ void read_output_config(Fields& fields, json::object& chat) {
           {"type", "json_schema"},
           {"json_schema",
            json::object{{"name", "format"}, {"schema", schema->json()}, {"strict", true}}}};
-      if (path.starts_with("response_format")) {
-        path = "output_config.format.schema";
-      } else if (path.starts_with("tools[")) {
-        replace(".function.parameters", ".input_schema");
-        replace(".function", "");
-      } else if (path.starts_with("messages[")) {
-        path = "messages";  // ours are others
-      }
-      return renamed(std::move(refusal), path);
     }
-
-  }  // namespace
-
-  OrRefusal<MessagesRequest> read_messages_request(std::string_view body, Purpose purpose) {
-    ONDOL_TRY(const json::object object, parse_object(body));
-    std::optional<Refusal> refusal;
-    Fields fields(object, "", refusal);
-    GenerationFields common;
-    common.model = fields.string("model").value_or("");
-    json::object chat = {{"messages", read_conversation(fields)}};
-    read_tools(fields, chat);
-    read_thinking(fields, chat);
-    read_output_config(fields, chat);
-    read_notes(fields);
-    read_unsupported(fields);
-    std::optional<std::int64_t> max_tokens;
-    if (purpose == Purpose::kAnswer) {
-      fields.require("max_tokens");
-      max_tokens = fields.integer("max_tokens", 1, kMaxTokensLimit);
-      common.stops = fields.string_or_strings("stop_sequences", text::StopMatcher::kMaxStops);
-      common.stream = fields.flag("stream").value_or(false);
-      read_sampling(fields, common.sampling);
-    }
-    MessagesRequest out;
-    out.prefill = take_prefill(fields, chat);
-    fields.refuse_unknown();
-    if (refusal) return tl::unexpected(*std::move(refusal));
-    auto read = read_chat_request(chat);
-    if (!read) return tl::unexpected(in_own_words(read.error()));
-    out.chat = *std::move(read);
-    out.chat.common = std::move(common);
-    out.chat.max_tokens = max_tokens;
-    return out;
+    format->refuse_unknown();
   }
+  config->refuse_unknown();
+}
 
-  OrRefusal<std::vector<std::int32_t>> messages_prompt_ids(const MessagesRequest& request,
-                                                           const ServedModel& model) {
-    ONDOL_TRY(const std::string text, chat_prompt_text(model, request.chat.prompt));
-    ONDOL_TRY(auto ids, model.tokenizer->encode(text + request.prefill, {.add_special = false}));
-    return ids;
+// For the operator's records, or hints that change no answer.
+void read_notes(Fields& fields) {
+  if (auto metadata = fields.object("metadata")) {
+    metadata->string("user_id");
+    metadata->refuse_unknown();
   }
+  fields.word("service_tier", {"auto", "standard_only"});
+  fields.word("speed", {"standard"});
+  fields.ignore("cache_control");
+}
 
-  OrRefusal<GenerationPlan> messages_plan(const MessagesRequest& request,
-                                          std::shared_ptr<const ServedModel> model) {
+void read_unsupported(Fields& fields) {
+  fields.refuse_unsupported("container", "containers are not supported");
+  fields.refuse_unsupported("mcp_servers", "MCP servers are not supported");
+  fields.refuse_unsupported("context_management", "managing the context is not supported");
+  fields.refuse_unsupported("diagnostics", "diagnostics are not supported");
+  fields.refuse_unsupported("inference_geo", "this server is in one place");
+}
+
+// Takes the assistant's last message, if the conversation ends with one, as the beginning of
+// the answer.
+std::string take_prefill(Fields& fields, json::object& chat) {
+  json::array& messages = chat["messages"].as_array();
+  if (fields.refused() || messages.size() < 2) return "";
+  const json::object last = messages.back().as_object();
+  if (last.at("role") != "assistant") return "";
+  std::string text(last.at("content").as_string());
+  if (last.contains("tool_calls")) {
+    fields.refuse("messages", "messages ends with a tool_use: its tool_result is missing");
+  } else if (chat.contains("tools") || chat.contains("response_format")) {
+    fields.refuse("messages",
+                  "messages ends with the assistant's: with tools or a format, an answer cannot "
+                  "be begun for it",
+                  "unsupported_value");
+  } else if (text.empty() || std::string_view(" \t\r\n").find(text.back()) != std::string::npos) {
+    fields.refuse("messages",
+                  "messages ends with the assistant's, which is empty or ends with white space");
+  }
+  messages.pop_back();
+  return text;
+}
+
+// What the chat completion is asked by other names here.
+Refusal in_own_words(Refusal refusal) {
+  std::string path = refusal.param;
+  const auto replace = [&](std::string_view from, std::string_view to) {
+    const auto at = path.find(from);
+    if (at != std::string::npos) path.replace(at, from.size(), to);
+  };
+  if (path.starts_with("response_format")) {
+    path = "output_config.format.schema";
+  } else if (path.starts_with("tools[")) {
+    replace(".function.parameters", ".input_schema");
+    replace(".function", "");
+  } else if (path.starts_with("messages[")) {
+    path = "messages";  // ours are others
+  }
+  return renamed(std::move(refusal), path);
+}
+
+}  // namespace
+
+OrRefusal<MessagesRequest> read_messages_request(std::string_view body, Purpose purpose) {
+  ONDOL_TRY(const json::object object, parse_object(body));
+  std::optional<Refusal> refusal;
+  Fields fields(object, "", refusal);
+  GenerationFields common;
+  common.model = fields.string("model").value_or("");
+  json::object chat = {{"messages", read_conversation(fields)}};
+  read_tools(fields, chat);
+  read_thinking(fields, chat);
+  read_output_config(fields, chat);
+  read_notes(fields);
+  read_unsupported(fields);
+  std::optional<std::int64_t> max_tokens;
+  if (purpose == Purpose::kAnswer) {
+    fields.require("max_tokens");
+    max_tokens = fields.integer("max_tokens", 1, kMaxTokensLimit);
+    common.stops = fields.string_or_strings("stop_sequences", text::StopMatcher::kMaxStops);
+    common.stream = fields.flag("stream").value_or(false);
+    read_sampling(fields, common.sampling);
+  }
+  MessagesRequest out;
+  out.prefill = take_prefill(fields, chat);
+  fields.refuse_unknown();
+  if (refusal) return tl::unexpected(*std::move(refusal));
+  auto read = read_chat_request(chat);
+  if (!read) return tl::unexpected(in_own_words(read.error()));
+  out.chat = *std::move(read);
+  out.chat.common = std::move(common);
+  out.chat.max_tokens = max_tokens;
+  return out;
+}
+
+OrRefusal<std::vector<std::int32_t>> messages_prompt_ids(const MessagesRequest& request,
+                                                         const ServedModel& model) {
+  if (request.prefill.empty()) return chat_prompt_ids(model, request.chat.prompt);
+  ONDOL_TRY(const std::string text, chat_prompt_text(model, request.chat.prompt));
+  ONDOL_TRY(auto ids, model.tokenizer->encode(text + request.prefill, {.add_special = false}));
+  return ids;
+}
+
+OrRefusal<GenerationPlan> messages_plan(const MessagesRequest& request,
+                                        std::shared_ptr<const ServedModel> model) {
+  const auto make = [&]() -> OrRefusal<GenerationPlan> {
+    if (request.prefill.empty()) return chat_plan(request.chat, std::move(model));
     ONDOL_TRY(auto ids, messages_prompt_ids(request, *model));
-    auto plan = chat_plan_of(request.chat, std::move(ids), std::move(model));
-    if (!plan) return tl::unexpected(in_own_words(plan.error()));
-    return plan;
-  }
+    return chat_plan_of(request.chat, std::move(ids), std::move(model));
+  };
+  auto plan = make();
+  if (!plan) return tl::unexpected(in_own_words(plan.error()));
+  return plan;
+}
 
 }  // namespace ondol::api::anthropic

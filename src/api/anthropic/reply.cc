@@ -16,7 +16,7 @@ constexpr std::string_view kMessagePrefix = "msg_";
 constexpr std::string_view kCallPrefix = "toolu_";
 constexpr std::size_t kMaxInputDepth = 128;
 
-json::object usage_json(const Usage& usage) {
+json::object own_usage(const Usage& usage) {
   // input_tokens are those that were computed; what the cache held is told apart.
   return {{"input_tokens", usage.n_prompt - usage.n_cached},
           {"cache_creation_input_tokens", 0},
@@ -32,7 +32,7 @@ json::object message_json(const MessageHead& head, std::string_view id, const Us
           {"content", json::array()},
           {"stop_reason", nullptr},
           {"stop_sequence", nullptr},
-          {"usage", usage_json(usage)}};
+          {"usage", own_usage(usage)}};
 }
 
 // {"stop_reason", "stop_sequence"}
@@ -183,7 +183,7 @@ class MessageStream : public GenerationSink {
   }
 
   void end(const Usage& usage) override {
-    send("message_delta", {{"delta", stop_json(head_, end_, usage)}, {"usage", usage_json(usage)}});
+    send("message_delta", {{"delta", stop_json(head_, end_, usage)}, {"usage", own_usage(usage)}});
     send("message_stop", {});
     exchange_->end();
   }
