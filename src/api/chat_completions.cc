@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "api/chat_request.h"
+#include "api/fields.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "api/with_model.h"
@@ -203,9 +204,9 @@ std::unique_ptr<GenerationSink> make_sink(ChatHead head, const Call& call, std::
 }  // namespace
 
 void chat_completions(Call call) {
-  const auto object = parse_object(call.request().body);
-  if (!object) return refuse(call, object.error());
-  auto request = read_chat_request(*object);
+  const auto body = parse_object(call.request().body);
+  if (!body) return refuse(call, body.error());
+  auto request = read_chat_request(*body);
   if (!request) return refuse(call, request.error());
   const std::string model_id = request->common.model;
   with_model(call, model_id,

@@ -3,11 +3,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
-#include <cstdint>
-#include <memory>
 #include <optional>
-#include <string_view>
-#include <vector>
 
 #include "api/chat_prompt.h"
 #include "api/generation_fields.h"

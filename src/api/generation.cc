@@ -45,8 +45,10 @@ struct Answer {
   std::vector<AnswerToken> waiting;      // whose text has not been shown
   std::size_t n_text = 0;                // bytes that the tokens so far make
   std::size_t n_shown = 0;               // of them, let through by `stops`
-  std::vector<std::int32_t> tokens;      // so far
-  bool has_called = false;               // a tool
+  std::vector<std::int32_t> tokens;
+  bool is_reasoning = false;
+  std::int64_t n_reasoning = 0;  // tokens
+  bool has_called = false;       // a tool
   bool is_open = true;
   std::optional<Clock::time_point> last_at;  // its latest token
 };
@@ -161,6 +163,7 @@ void Generation::take_token(std::size_t index, Event& event) {
   }
   answer.n_text += text.size();
   show(index, answer.stops.push(text));
+  if (answer.is_reasoning) ++answer.n_reasoning;
   if (answer.stops.matched()) answer.stream.cancel();  // its finish ends the answer
 }
 
@@ -179,6 +182,7 @@ void Generation::show(std::size_t index, const std::string& text, bool is_last) 
   const auto add = [&](std::vector<OutputPiece> pieces) {
     for (OutputPiece& piece : pieces) {
       answer.has_called = answer.has_called || piece.kind == OutputPiece::Kind::kCallStart;
+      answer.is_reasoning = piece.kind == OutputPiece::Kind::kReasoning;
       delta.pieces.push_back(std::move(piece));
     }
   };
@@ -221,6 +225,7 @@ void Generation::take_finish(std::size_t index, Event& event) {
   end.embedding = std::move(event.embedding);
   reason_ = end.reason;
   usage_.n_completion += static_cast<std::int64_t>(answer.tokens.size());
+  end.n_reasoning = answer.n_reasoning;
   end.tokens = answer.tokens;
   if (index % static_cast<std::size_t>(plan_.n) == 0) {
     usage_.n_prompt += event.timings.n_prompt;
@@ -316,7 +321,9 @@ void Generation::gone() {
 void Generation::release(std::string_view outcome) {
   const auto now = Clock::now();
   std::int64_t n_completion = 0;
-  for (const auto& answer : answers_) n_completion += answer ? std::ssize(answer->tokens) : 0;
+  for (const auto& answer : answers_) {
+    if (answer) n_completion += static_cast<std::int64_t>(answer->tokens.size());
+  }
   call_.caller->charge(n_completion);
   if (const auto& on_generation = call_.api->options().on_generation) {
     GenerationRecord record;

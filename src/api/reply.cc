@@ -88,12 +88,16 @@ std::size_t count_characters(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), starts_one));
 }
 
+void begin_events(http::Exchange& exchange) {
+  exchange.begin(200, {{"Content-Type", "text/event-stream; charset=utf-8"},
+                       {"Cache-Control", "no-cache"},
+                       {"X-Accel-Buffering", "no"}});  // nginx would hold events back
+}
+
 void EventStream::begin() {
   if (has_begun_) return;
   has_begun_ = true;
-  exchange_->begin(200, {{"Content-Type", "text/event-stream; charset=utf-8"},
-                         {"Cache-Control", "no-cache"},
-                         {"X-Accel-Buffering", "no"}});  // nginx would hold events back
+  begin_events(*exchange_);
 }
 
 void EventStream::send(const json::value& value) {

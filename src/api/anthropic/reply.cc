@@ -155,9 +155,7 @@ class MessageStream : public GenerationSink {
 
   void begin() override {
     has_begun_ = true;
-    exchange_->begin(200, {{"Content-Type", "text/event-stream; charset=utf-8"},
-                           {"Cache-Control", "no-cache"},
-                           {"X-Accel-Buffering", "no"}});
+    begin_events(*exchange_);
     // What the cache holds is known later: message_delta corrects it.
     Usage usage;
     usage.n_prompt = head_.n_prompt;

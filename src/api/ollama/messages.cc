@@ -12,11 +12,13 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMaxCalls = 1024;  // of one message
+constexpr std::size_t kMaxCalls = 1024;  // without a result yet
 
 // Calls that wait for their results. An id of our own stands for a call without one.
 class OpenCalls {
  public:
+  bool is_full() const { return calls_.size() >= kMaxCalls; }
+
   std::string open(const std::string& function, std::optional<std::string> id) {
     calls_.push_back({id ? *std::move(id) : fmt::format("call_{}", n_opened_), function});
     ++n_opened_;
@@ -71,6 +73,11 @@ void read_calls(Fields& message, OpenCalls& open, json::object& out) {
   for (std::size_t i = 0; i < calls->size() && !message.refused(); ++i) {
     auto call =
         message.object_of((*calls)[i], fmt::format("{}[{}]", message.path_of("tool_calls"), i));
+    if (call && open.is_full()) {
+      call->refuse(call->path_of("function"),
+                   fmt::format("{}: more than {} calls have no result yet",
+                               call->path_of("function"), kMaxCalls));
+    }
     if (call) read.push_back(read_call(*call, open));
   }
   out["tool_calls"] = std::move(read);

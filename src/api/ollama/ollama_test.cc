@@ -261,6 +261,18 @@ TEST(Ollama, BadMessagesNameTheirPath) {
   }
 }
 
+TEST(Ollama, CallsWithoutResultsAreBounded) {
+  std::string messages = "[";
+  for (int i = 0; i < 1025; ++i) {
+    messages += R"({"role":"assistant","tool_calls":[{"function":{"name":"f"}}]},)";
+  }
+  messages.back() = ']';
+  std::optional<Refusal> refusal;
+  messages_of(messages, refusal);
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->param, "messages[1024].tool_calls[0].function");
+}
+
 TEST(Ollama, EmbeddingsAreTheOpenAiWires) {
   ApiSetting setting;
   const auto openai = setting.post("/v1/embeddings", R"({"input":["abc","b"]})");
