@@ -23,7 +23,7 @@ OrRefusal<ChatRequest> read_chat_request(const boost::json::object& object);
 /// Renders and tokenizes. Errors: 400.
 OrRefusal<GenerationPlan> chat_plan(const ChatRequest& request,
                                     std::shared_ptr<const ServedModel> model);
-/// The same for a prompt that was made otherwise: what the model sees, as text or as ids.
+/// The same for a prompt that was made otherwise.
 OrRefusal<GenerationPlan> chat_plan_of(const ChatRequest& request, std::vector<std::int32_t> prompt,
                                        std::shared_ptr<const ServedModel> model);
 
