@@ -13,6 +13,7 @@ namespace ondol::api {
 namespace {
 
 namespace json = boost::json;
+using text::OutputPiece;
 using Kind = OutputPiece::Kind;
 
 constexpr std::string_view kIdPrefix = "chatcmpl-";

@@ -1,4 +1,5 @@
-// A conversation as token ids, by the model's own chat template.
+// A conversation as token ids, by the model's own chat template, with the tools that the
+// model may call.
 // Threads: any; takes milliseconds for long conversations.
 #pragma once
 
@@ -6,22 +7,33 @@
 #include <boost/json/object.hpp>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/errors.h"
 #include "api/served_model.h"
+#include "text/tools/tool_list.h"
 
 namespace ondol::api {
 
 struct ChatPrompt {
   boost::json::array messages;  // of read_messages
   boost::json::object extra;    // chat_template_kwargs: further variables of the template
+  text::ToolList tools;
+  text::ToolChoice tool_choice;
 };
 
-/// What the model sees. Errors: 400 when the model has no template, or the template refuses
-/// the messages.
-OrRefusal<std::string> chat_prompt_text(const ServedModel& model, const ChatPrompt& prompt);
-OrRefusal<std::vector<std::int32_t>> chat_prompt_ids(const ServedModel& model,
-                                                     const ChatPrompt& prompt);
+struct RenderedChat {
+  std::vector<std::int32_t> ids;
+  bool in_reasoning = false;  // the template has opened the answer's reasoning
+};
+
+/// What the model is to see. Errors: 400 when the model has no template, or the template
+/// refuses the messages.
+OrRefusal<std::string> chat_text(const ServedModel& model, const ChatPrompt& prompt);
+/// Such a text as tokens.
+OrRefusal<RenderedChat> tokenize_chat(const ServedModel& model, std::string_view text);
+/// Both.
+OrRefusal<RenderedChat> render_chat(const ServedModel& model, const ChatPrompt& prompt);
 
 }  // namespace ondol::api

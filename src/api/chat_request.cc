@@ -32,12 +32,32 @@ void read_logprobs(Fields& fields, ChatRequest& out) {
   if (wanted) out.n_top_logprobs = static_cast<std::int32_t>(n_top.value_or(0));
 }
 
-void read_response_format(Fields& fields) {
-  auto format = fields.object("response_format");
-  if (!format) return;
-  format->require("type");
-  format->word("type", {"text"});
-  format->refuse_unknown();
+void read_tools(Fields& fields, ChatPrompt& out) {
+  const auto value_of = [&](std::string_view name) {
+    const json::value* value = fields.find(name);
+    return value != nullptr ? *value : json::value(nullptr);
+  };
+  const json::value choice = value_of("tool_choice");
+  auto tools = text::parse_tools(value_of("tools"));
+  if (!tools) return fields.refuse(Refusal(tools.error()));
+  out.tools = *std::move(tools);
+  auto parsed = text::parse_tool_choice(choice, out.tools);
+  if (!parsed) return fields.refuse(Refusal(parsed.error()));
+  out.tool_choice = *std::move(parsed);
+  if (const auto parallel = fields.flag("parallel_tool_calls")) {
+    out.tool_choice.parallel = out.tool_choice.parallel && *parallel;
+  }
+}
+
+bool calls_allowed(const ChatPrompt& prompt) {
+  return prompt.tool_choice.mode != text::ToolChoice::Mode::kNone && !prompt.tools.empty();
+}
+
+// Masks let an answer end by the end token only.
+void check_combination(Fields& fields, const ChatRequest& out) {
+  if (out.common.ignore_eos && (out.structured || calls_allowed(out.prompt))) {
+    fields.refuse("ignore_eos", "ignore_eos: an answer with a structure has an end");
+  }
 }
 
 // Known to the OpenAI reference. A value that asks for what is done anyway is fine.
@@ -52,9 +72,8 @@ void read_unsupported(Fields& fields) {
     }
   }
   fields.word("verbosity", {"medium"});
-  for (const std::string_view name :
-       {"tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"}) {
-    fields.refuse_unsupported(name, "tool calls are not supported");
+  for (const std::string_view name : {"functions", "function_call"}) {
+    fields.refuse_unsupported(name, "was replaced by tools and tool_choice");
   }
   fields.refuse_unsupported("reasoning_effort",
                             "not supported; chat_template_kwargs reaches the model's own switch");
@@ -74,7 +93,9 @@ OrRefusal<ChatRequest> read_chat_request(const json::object& object) {
   if (const auto extra = fields.object("chat_template_kwargs")) out.prompt.extra = extra->json();
   read_max_tokens(fields, out);
   read_logprobs(fields, out);
-  read_response_format(fields);
+  read_tools(fields, out.prompt);
+  out.structured = read_structured_output(fields);
+  check_combination(fields, out);
   read_unsupported(fields);
   fields.refuse_unknown();
   if (refusal) return tl::unexpected(*std::move(refusal));
@@ -83,17 +104,30 @@ OrRefusal<ChatRequest> read_chat_request(const json::object& object) {
 
 OrRefusal<GenerationPlan> chat_plan(const ChatRequest& request,
                                     std::shared_ptr<const ServedModel> model) {
-  ONDOL_TRY(auto ids, chat_prompt_ids(*model, request.prompt));
-  return chat_plan_of(request, std::move(ids), std::move(model));
+  ONDOL_TRY(RenderedChat chat, render_chat(*model, request.prompt));
+  return chat_plan_of(request, std::move(chat), std::move(model));
 }
 
-OrRefusal<GenerationPlan> chat_plan_of(const ChatRequest& request, std::vector<std::int32_t> prompt,
+OrRefusal<GenerationPlan> chat_plan_of(const ChatRequest& request, RenderedChat chat,
                                        std::shared_ptr<const ServedModel> model) {
-  GenerationPlan plan = request.common.plan_for(std::move(model));
+  GenerationPlan plan = request.common.plan_for(model);
   plan.max_tokens = request.max_tokens.value_or(kMaxTokensLimit);
   plan.n_top_logprobs = request.n_top_logprobs;
   plan.prompt_param = "messages";
-  plan.prompts.push_back(std::move(prompt));
+  plan.prompts.push_back(std::move(chat.ids));
+  if (calls_allowed(request.prompt)) {
+    plan.parser = text::OutputParserOptions{
+        model->chat_format,
+        text::allowed_functions(request.prompt.tools, request.prompt.tool_choice),
+        chat.in_reasoning, /*enforced=*/true};
+    ONDOL_TRY(plan.make_mask,
+              mask_of_calls(request.prompt, chat.in_reasoning, request.structured, *model));
+  } else if (request.structured) {
+    // All of the answer is the structure: no reasoning before it, and nothing to parse.
+    ONDOL_TRY(plan.make_mask, mask_of(*request.structured, *model));
+  } else if (model->chat_format.reasoning != nullptr) {
+    plan.parser = text::OutputParserOptions{model->chat_format, {}, chat.in_reasoning, false};
+  }
   ONDOL_TRY_VOID(check_plan(plan));
   return plan;
 }

@@ -7,12 +7,14 @@
 
 #include "api/chat_prompt.h"
 #include "api/generation_fields.h"
+#include "api/structured_output.h"
 
 namespace ondol::api {
 
 struct ChatRequest {
   GenerationFields common;
   ChatPrompt prompt;
+  std::optional<StructuredOutput> structured;
   std::optional<std::int64_t> max_tokens;  // absent: what the context leaves
   std::int32_t n_top_logprobs = -1;        // as GenerationPlan
 };
@@ -24,7 +26,7 @@ OrRefusal<ChatRequest> read_chat_request(const boost::json::object& object);
 OrRefusal<GenerationPlan> chat_plan(const ChatRequest& request,
                                     std::shared_ptr<const ServedModel> model);
 /// The same for a prompt that was made otherwise.
-OrRefusal<GenerationPlan> chat_plan_of(const ChatRequest& request, std::vector<std::int32_t> prompt,
+OrRefusal<GenerationPlan> chat_plan_of(const ChatRequest& request, RenderedChat chat,
                                        std::shared_ptr<const ServedModel> model);
 
 }  // namespace ondol::api

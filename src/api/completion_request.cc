@@ -98,6 +98,10 @@ OrRefusal<CompletionRequest> read_completion_request(std::string_view body) {
       static_cast<std::int32_t>(fields.integer("logprobs", 0, kMaxTopLogprobs).value_or(-1));
   out.echo = fields.flag("echo").value_or(false);
   out.add_special = fields.flag("add_special_tokens").value_or(true);
+  out.structured = read_structured_output(fields);
+  if (out.structured && out.common.ignore_eos) {
+    fields.refuse("ignore_eos", "ignore_eos: an answer with a structure has an end");
+  }
   read_unsupported(fields, out);
   fields.refuse_unknown();
   if (refusal) return tl::unexpected(*std::move(refusal));
@@ -107,7 +111,10 @@ OrRefusal<CompletionRequest> read_completion_request(std::string_view body) {
 OrRefusal<GenerationPlan> completion_plan(const CompletionRequest& request,
                                           std::shared_ptr<const ServedModel> model) {
   ONDOL_TRY(auto prompts, ids_of(request.prompts, *model, request.add_special));
-  GenerationPlan plan = request.common.plan_for(std::move(model));
+  GenerationPlan plan = request.common.plan_for(model);
+  if (request.structured) {
+    ONDOL_TRY(plan.make_mask, mask_of(*request.structured, *model));
+  }
   plan.prompts = std::move(prompts);
   plan.prompt_param = "prompt";
   plan.max_tokens = request.max_tokens;

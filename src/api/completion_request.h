@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/generation_fields.h"
+#include "api/structured_output.h"
 
 namespace ondol::api {
 
@@ -30,6 +31,7 @@ struct CompletionRequest {
   std::vector<TextOrIds> prompts;
   std::int64_t max_tokens = 16;  // the OpenAI reference's default
   std::int32_t n_top_logprobs = -1;
+  std::optional<StructuredOutput> structured;
   bool echo = false;
   bool add_special = true;  // BOS before a text, where the tokenizer does so
 };

@@ -91,7 +91,7 @@ class CompletionAnswer {
   }
 
   void add(const AnswerDelta& delta) {
-    for (const OutputPiece& piece : delta.pieces) {
+    for (const text::OutputPiece& piece : delta.pieces) {
       fresh_ += piece.text;
       answer_ += piece.text;
     }

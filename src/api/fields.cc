@@ -81,7 +81,11 @@ std::string Fields::path_of(std::string_view name) const {
 }
 
 void Fields::refuse(const std::string& path, std::string message, std::string code) {
-  if (!*refusal_) *refusal_ = bad_parameter(path, std::move(message), std::move(code));
+  refuse(bad_parameter(path, std::move(message), std::move(code)));
+}
+
+void Fields::refuse(Refusal refusal) {
+  if (!*refusal_) *refusal_ = std::move(refusal);
 }
 
 void Fields::refuse_type(const std::string& path, std::string_view wanted,

@@ -72,6 +72,7 @@ class Fields {
   /// 400 if the field is there.
   void refuse_unsupported(std::string_view name, std::string_view why);
   void refuse(const std::string& path, std::string message, std::string code = "");
+  void refuse(Refusal refusal);
   /// Call last: a name that nothing above has asked for is a mistake.
   void refuse_unknown();
 

@@ -30,25 +30,31 @@ Refusal overloaded() {
   return unavailable("too many requests are waiting", "overloaded", kRetryAfterS);
 }
 
+void append(std::vector<text::OutputPiece> more, std::vector<text::OutputPiece>& out) {
+  out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+// Marks of calls and reasoning may be special tokens; the parser reads them as text.
+std::vector<text::TokenId> shown_by(const GenerationPlan& plan) {
+  return plan.parser ? plan.parser->format.shown_ids() : std::vector<text::TokenId>();
+}
+
 // One answer while it is being made.
 struct Answer {
   Answer(const GenerationPlan& plan, text::StopMatcher matcher, engine::Stream opened)
       : stream(std::move(opened)),
-        detokenizer(plan.model->tokenizer),
+        detokenizer(plan.model->tokenizer, /*skip_special=*/true, shown_by(plan)),
         stops(std::move(matcher)),
-        parser(plan.make_parser ? plan.make_parser() : nullptr) {}
+        parser(plan.parser ? std::optional<text::OutputParser>(*plan.parser) : std::nullopt) {}
 
   engine::Stream stream;
   text::StreamingDetokenizer detokenizer;
   text::StopMatcher stops;
-  std::unique_ptr<OutputParser> parser;  // null: all is content
-  std::vector<AnswerToken> waiting;      // whose text has not been shown
-  std::size_t n_text = 0;                // bytes that the tokens so far make
-  std::size_t n_shown = 0;               // of them, let through by `stops`
+  std::optional<text::OutputParser> parser;
+  std::vector<AnswerToken> waiting;  // whose text has not been shown
+  std::size_t n_text = 0;            // bytes that the tokens so far make
+  std::size_t n_shown = 0;           // of them, let through by `stops`
   std::vector<std::int32_t> tokens;
-  bool is_reasoning = false;
-  std::int64_t n_reasoning = 0;  // tokens
-  bool has_called = false;       // a tool
   bool is_open = true;
   std::optional<Clock::time_point> last_at;  // its latest token
 };
@@ -72,9 +78,8 @@ class Generation : public Stoppable, public std::enable_shared_from_this<Generat
   void pump();
   void take(std::size_t index, Event event);
   void take_token(std::size_t index, Event& event);
-  std::string text_of(Answer& answer, std::int32_t token) const;
   void take_finish(std::size_t index, Event& event);
-  void show(std::size_t index, const std::string& text, bool is_last = false);
+  void show(std::size_t index, const std::string& shown_text, bool is_last = false);
   void end_if_done();
 
   void submit_more();
@@ -157,40 +162,26 @@ void Generation::take_token(std::size_t index, Event& event) {
   answer.last_at = now;
   answer.tokens.push_back(event.token);
 
-  const std::string text = text_of(answer, event.token);
+  const std::string text = answer.detokenizer.push(event.token);
   if (plan_.n_top_logprobs >= 0) {
     answer.waiting.push_back({event.token, event.logprob, std::move(event.top), answer.n_text});
   }
   answer.n_text += text.size();
   show(index, answer.stops.push(text));
-  if (answer.is_reasoning) ++answer.n_reasoning;
   if (answer.stops.matched()) answer.stream.cancel();  // its finish ends the answer
 }
 
-// Special tokens are no text, but for those that the parser of the output reads.
-std::string Generation::text_of(Answer& answer, std::int32_t token) const {
-  if (!std::binary_search(plan_.shown_tokens.begin(), plan_.shown_tokens.end(), token)) {
-    return answer.detokenizer.push(token);
-  }
-  return answer.detokenizer.finish() + std::string(plan_.model->tokenizer->piece(token));
-}
-
-void Generation::show(std::size_t index, const std::string& text, bool is_last) {
+void Generation::show(std::size_t index, const std::string& shown_text, bool is_last) {
   Answer& answer = *answers_[index];
-  answer.n_shown += text.size();
+  answer.n_shown += shown_text.size();
   AnswerDelta delta;
-  const auto add = [&](std::vector<OutputPiece> pieces) {
-    for (OutputPiece& piece : pieces) {
-      answer.has_called = answer.has_called || piece.kind == OutputPiece::Kind::kCallStart;
-      answer.is_reasoning = piece.kind == OutputPiece::Kind::kReasoning;
-      delta.pieces.push_back(std::move(piece));
-    }
-  };
   if (!answer.parser) {
-    if (!text.empty()) delta.pieces.push_back({OutputPiece::Kind::kContent, 0, text});
+    if (!shown_text.empty()) {
+      delta.pieces.push_back({text::OutputPiece::Kind::kContent, 0, shown_text});
+    }
   } else {
-    if (!text.empty()) add(answer.parser->push(text));
-    if (is_last) add(answer.parser->finish());
+    delta.pieces = answer.parser->push(shown_text);
+    if (is_last) append(answer.parser->finish(), delta.pieces);
   }
   // A token counts as shown when its first byte is; those behind a stop string never are.
   const bool all = is_last && !answer.stops.matched();
@@ -205,27 +196,25 @@ void Generation::show(std::size_t index, const std::string& text, bool is_last) 
 
 void Generation::take_finish(std::size_t index, Event& event) {
   Answer& answer = *answers_[index];
-  const bool is_stopped = answer.stops.matched();
   if (event.error) return fail(Refusal(*event.error));
-  if (event.reason == engine::FinishReason::kCancelled && !is_stopped) {
+  if (event.reason == engine::FinishReason::kCancelled && !answer.stops.matched()) {
     return fail(unavailable("the server ended the request", "cancelled", kRetryAfterS));
   }
-  std::string rest;
-  if (!is_stopped) {
-    rest = answer.stops.push(answer.detokenizer.finish());
-    rest += answer.stops.finish();
-  }
+  // Both are empty after a match.
+  std::string rest = answer.stops.push(answer.detokenizer.finish());
+  rest += answer.stops.finish();
   show(index, rest, /*is_last=*/true);
 
   AnswerEnd end;
+  const bool is_stopped = answer.stops.matched();
   end.reason = event.reason == engine::FinishReason::kLength && !is_stopped ? "length" : "stop";
-  if (answer.has_called && end.reason == "stop") end.reason = "tool_calls";
-  if (answer.stops.matched()) end.stop_index = answer.stops.matched_index();
+  const bool has_called = answer.parser && answer.parser->n_calls() > 0;
+  if (has_called && end.reason == "stop") end.reason = "tool_calls";
+  if (is_stopped) end.stop_index = answer.stops.matched_index();
   end.timings = event.timings;
   end.embedding = std::move(event.embedding);
   reason_ = end.reason;
   usage_.n_completion += static_cast<std::int64_t>(answer.tokens.size());
-  end.n_reasoning = answer.n_reasoning;
   end.tokens = answer.tokens;
   if (index % static_cast<std::size_t>(plan_.n) == 0) {
     usage_.n_prompt += event.timings.n_prompt;

@@ -19,9 +19,9 @@
 
 #include "api/call.h"
 #include "api/errors.h"
-#include "api/output_parser.h"
 #include "api/served_model.h"
 #include "engine/request.h"
+#include "text/tools/output_parser.h"
 
 namespace ondol::api {
 
@@ -41,10 +41,10 @@ struct GenerationPlan {
   bool wants_prompt_logprobs = false;
   bool wants_embedding = false;
   bool use_prefix_cache = true;
-  std::vector<std::int32_t> shown_tokens;  // special ones that are part of the text; sorted
   /// One for each answer; may be empty.
   std::function<std::unique_ptr<engine::TokenMask>()> make_mask;
-  std::function<std::unique_ptr<OutputParser>()> make_parser;
+  /// How the text becomes content, reasoning and tool calls; absent: all is content.
+  std::optional<text::OutputParserOptions> parser;
 
   std::size_t n_answers() const { return prompts.size() * static_cast<std::size_t>(n); }
 };
@@ -57,7 +57,7 @@ struct AnswerToken {
 };
 
 struct AnswerDelta {
-  std::vector<OutputPiece> pieces;
+  std::vector<text::OutputPiece> pieces;
   std::vector<AnswerToken> tokens;  // whose text has been shown; with n_top_logprobs >= 0 only
 };
 
@@ -71,7 +71,6 @@ struct AnswerEnd {
   std::optional<std::size_t> stop_index;  // of plan.stops, if one ended it
   engine::Timings timings;
   std::vector<std::int32_t> tokens;  // all, shown or not
-  std::int64_t n_reasoning = 0;      // of them, those that ended within reasoning
   std::vector<float> embedding;
 };
 

@@ -193,7 +193,11 @@ TEST(Chat, BadRequestsNameTheField) {
            {"\"logprobs\":true,\"top_logprobs\":21", "top_logprobs"},
            {"\"stream_options\":{\"include_usage\":true}", "stream_options"},
            {"\"stream\":true,\"stream_options\":{\"x\":true}", "stream_options.x"},
-           {"\"tools\":[]", "tools"},
+           {"\"tools\":5", "tools"},
+           {"\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a b\"}}]",
+            "tools[0].function.name"},
+           {"\"tool_choice\":\"required\"", "tool_choice"},
+           {"\"functions\":[]", "functions"},
            {"\"response_format\":{\"type\":\"xml\"}", "response_format.type"},
            {"\"store\":true", "store"},
            {"\"audio\":{}", "audio"},
@@ -220,6 +224,11 @@ TEST(Chat, BadMessagesNameTheirPath) {
             "messages[1].content[0].text"},
            {R"([{"role":"user","content":[{"type":"image_url","image_url":{}}]}])",
             "messages[0].content[0].type"},
+           {R"([{"role":"tool","content":"a"}])", "messages[0].tool_call_id"},
+           {R"([{"role":"user","content":"a","tool_calls":[]}])", "messages[0].tool_calls"},
+           {R"([{"role":"assistant","tool_calls":[{"id":"c","type":"function",)"
+            R"("function":{"name":"f","arguments":"{"}}]}])",
+            "messages[0].tool_calls[0].function.arguments"},
            {R"([{"role":"user","content":"a","x":1}])", "messages[0].x"}}) {
     const auto exchange = setting.ask("/v1/chat/completions", "{\"messages\":" + messages + "}");
     EXPECT_EQ(exchange->response.status, 400) << messages;

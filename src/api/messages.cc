@@ -50,19 +50,26 @@ std::optional<std::string> read_content(Fields& message) {
   return out;
 }
 
+// Tool calls and their results keep OpenAI's form: text/tools knows what the model's
+// template wants of them, and checks them.
 json::object read_message(Fields& message) {
   json::object out;
   message.require("role");
-  auto role = message.word("role", {"system", "developer", "user", "assistant"});
+  auto role = message.word("role", {"system", "developer", "user", "assistant", "tool"});
   // Templates know no developer; the OpenAI reference calls it the system's successor.
   if (role == "developer") role = "system";
   out["role"] = role.value_or("");
-  message.require("content");
+  const json::value* calls = role == "assistant" ? message.find("tool_calls") : nullptr;
+  if (calls == nullptr) message.require("content");
   out["content"] = read_content(message).value_or("");
   if (const auto name = message.string("name")) out["name"] = *name;
   // As replies tell it; some templates show earlier thoughts.
   if (const auto thought = message.string("reasoning_content")) out["reasoning_content"] = *thought;
-  message.refuse_unsupported("tool_calls", "tool calls are not supported");
+  if (calls != nullptr) out["tool_calls"] = *calls;
+  if (role == "tool") {
+    message.require("tool_call_id");
+    out["tool_call_id"] = message.string("tool_call_id").value_or("");
+  }
   message.refuse_unsupported("refusal", "refusals of earlier answers are not supported");
   message.refuse_unsupported("audio", "audio is not supported");
   message.refuse_unknown();

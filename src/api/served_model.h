@@ -12,7 +12,9 @@
 #include "base/error.h"
 #include "engine/engine.h"
 #include "text/chat_template.h"
+#include "text/grammar/vocabulary.h"
 #include "text/tokenizer.h"
+#include "text/tools/chat_format.h"
 
 namespace ondol::api {
 
@@ -34,8 +36,10 @@ struct ModelCard {
 struct ServedModel {
   ModelCard card;
   std::shared_ptr<const text::Tokenizer> tokenizer;
-  std::shared_ptr<const text::ChatTemplate> chat_template;  // null: it has none
-  std::string bos_token;                                    // as templates print them
+  std::shared_ptr<const text::ChatTemplate> chat_template;            // null: it has none
+  std::shared_ptr<const text::GrammarVocabulary> grammar_vocabulary;  // of the tokenizer
+  text::ChatFormat chat_format;  // how it writes tool calls and marks reasoning
+  std::string bos_token;         // as templates print them
   std::string eos_token;
   std::vector<std::int32_t> stop_tokens;  // end every answer
   engine::SamplingParams defaults;        // of generation_config.json, else ours

@@ -66,7 +66,8 @@ void tokenize(Call call) {
                  ONDOL_TRY(ids, model->tokenizer->encode(*request.prompt,
                                                          {.add_special = request.add_special}));
                } else {
-                 ONDOL_TRY(ids, chat_prompt_ids(*model, request.chat));
+                 ONDOL_TRY(RenderedChat chat, render_chat(*model, request.chat));
+                 ids = std::move(chat.ids);
                }
                call.exchange->reply(json_response(tokens_json(*model, ids, request.wants_text)));
                return {};

@@ -28,7 +28,7 @@ Result<ChatSession> ChatSession::create(const ChatOptions& options) {
   ONDOL_TRY(const auto recommended, recommended_sampling(*loaded.file));
   ONDOL_TRY(engine::SamplingParams sampling, sampling_params(options.sampling, recommended));
   ONDOL_TRY(auto stops, stop_tokens(*loaded.file, *loaded.tokenizer, loaded.info().n_vocab));
-  ONDOL_TRY_VOID(start_engine(loaded));
+  ONDOL_TRY_VOID(start_engine(loaded, options.model));
   ChatSession session(options, std::move(loaded), std::move(parsed));
   session.sampling_ = std::move(sampling);
   session.stop_tokens_ = std::move(stops);
@@ -60,6 +60,7 @@ Result<ChatSession::Reply> ChatSession::reply(const Conversation& conversation,
   request.max_tokens = options_.max_tokens > 0 ? options_.max_tokens : room;
   request.sampling = sampling_;
   request.stop_tokens = stop_tokens_;
+  request.speculate = speculate_;
   GenerateOptions options{options_.sampling.stops, on_text, interrupted};
   Reply out;
   ONDOL_TRY(out.answer, generate(*loaded_.engine, std::move(request), loaded_.tokenizer, options));

@@ -39,6 +39,9 @@ class ChatSession {
                       const std::function<void(std::string_view)>& on_text,
                       const std::function<bool()>& interrupted);
 
+  /// Whether answers from now on are sped up by guesses; the text is the same.
+  void set_speculate(bool on) { speculate_ = on; }
+
   /// "smollm2 on cpu (avx2, 2 threads), 8192 tokens of context".
   std::string description() const;
   std::int64_t n_context() const { return loaded_.n_context; }
@@ -57,6 +60,7 @@ class ChatSession {
   text::ChatTemplate template_;
   engine::SamplingParams sampling_;
   std::vector<std::int32_t> stop_tokens_;
+  bool speculate_ = true;
 };
 
 }  // namespace ondol::app

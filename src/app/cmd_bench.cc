@@ -3,6 +3,7 @@
 
 #include "app/bench.h"
 #include "app/bench_kernels.h"
+#include "app/bench_speculation.h"
 #include "app/commands.h"
 #include "app/console.h"
 #include "base/thread_pool.h"
@@ -16,6 +17,7 @@ constexpr const char* kExamples = R"(  ondol bench -m smollm2
   ondol bench -m smollm2 --sequences 16
   ondol bench --limits
   ondol bench kernels llama-3.2-1b q4_0 --threads 2
+  ondol bench speculation -m smollm2
 
 Prefill is --prompt tokens, decode --generate tokens one by one, both after --depth
 tokens of context, in each of --sequences sequences; tokens/s are of all sequences
@@ -44,6 +46,21 @@ Result<void> run_limits(const BenchArguments& arguments) {
   for (const device::Limits& l : limits) rows.push_back(limits_json(l));
   print_json(boost::json::object{{"machine", machine_json(machine)}, {"limits", std::move(rows)}});
   return {};
+}
+
+Result<void> run_speculation(const BenchArguments& shared, SpeculationBenchArguments own) {
+  if (shared.model.model.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "bench speculation", "",
+                "needs -m MODEL; see ondol bench speculation --help");
+  }
+  const std::string speculate = own.chat.model.speculate;
+  const std::string draft_model = own.chat.model.draft_model;
+  own.chat.model = shared.model;
+  own.chat.model.speculate = speculate;
+  own.chat.model.draft_model = draft_model;
+  own.n_repeats = shared.n_repeats;
+  own.json = shared.json;
+  return bench_speculation(own);
 }
 
 Result<void> run_bench(const BenchArguments& arguments) {
@@ -98,7 +115,17 @@ void add_bench(Commands& commands) {
   kernels->add_option("only", *only, "Words of names: kernels that have all of them are measured");
   kernels->fallthrough();
   kernels->footer("\nExamples:\n  ondol bench kernels\n  ondol bench kernels smollm2 'rows 512'");
-  commands.on_run(command, [arguments, limits, kernels, only] {
+
+  CLI::App* speculation = command.add_subcommand(
+      "speculation", "Answer questions with and without speculation instead");
+  auto speculate = std::make_shared<SpeculationBenchArguments>();
+  add_speculation_bench_options(*speculation, *speculate);
+  speculation->fallthrough();
+  speculation->footer(
+      "\nExamples:\n  ondol bench speculation -m smollm2\n"
+      "  ondol bench speculation -m smollm2 --speculate lookup --temp 0 --repeat 3");
+  commands.on_run(command, [=] {
+    if (speculation->parsed()) return run_speculation(*arguments, *speculate);
     if (kernels->parsed()) return bench_kernels({arguments->model, *only, arguments->json});
     return *limits ? run_limits(*arguments) : run_bench(*arguments);
   });

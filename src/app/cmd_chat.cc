@@ -124,9 +124,11 @@ class Chat {
   static void print_stats(const engine::Timings& t) {
     const double prefill = t.prefill_ms > 0 ? static_cast<double>(t.n_prompt) / t.prefill_ms : 0;
     const double decode = t.decode_ms > 0 ? static_cast<double>(t.n_decoded - 1) / t.decode_ms : 0;
+    const std::string guesses =
+        t.n_draft > 0 ? fmt::format(", {} of {} guesses right", t.n_draft_accepted, t.n_draft) : "";
     print_note(fmt::format(
-        "[{} tokens read at {:.0f}/s, first after {:.0f} ms; {} written at {:.0f}/s]", t.n_prompt,
-        prefill * 1000, t.queue_ms + t.prefill_ms, t.n_decoded, decode * 1000));
+        "[{} tokens read at {:.0f}/s, first after {:.0f} ms; {} written at {:.0f}/s{}]", t.n_prompt,
+        prefill * 1000, t.queue_ms + t.prefill_ms, t.n_decoded, decode * 1000, guesses));
   }
 
   ChatSession& session_;
@@ -209,6 +211,7 @@ control the terminal: its control characters are made visible.)");
   auto arguments = std::make_shared<ChatArguments>();
   arguments->chat.model.model = hub::kDefaultModel;
   add_model_options(command, arguments->chat.model, false);
+  add_speculation_options(command, arguments->chat.model);
   command.get_option("--model")->capture_default_str();
   command.add_option("question", arguments->question, "Ask this and exit");
   command.add_option("-s,--system", arguments->system, "What the model is told first");

@@ -33,18 +33,21 @@ boost::json::array id_array(const std::vector<std::int32_t>& ids) {
 void print_result(const Generated& answer, const std::vector<std::int32_t>& prompt_ids,
                   std::uint64_t seed, double load_ms) {
   const engine::Timings& t = answer.timings;
-  print_json(boost::json::object{{"text", answer.text},
-                                 {"ids", id_array(answer.ids)},
-                                 {"prompt_ids", id_array(prompt_ids)},
-                                 {"finish_reason", answer.finish_reason},
-                                 {"seed", seed},
-                                 {"timings", boost::json::object{{"load_ms", load_ms},
-                                                                 {"queue_ms", t.queue_ms},
-                                                                 {"prefill_ms", t.prefill_ms},
-                                                                 {"decode_ms", t.decode_ms},
-                                                                 {"n_prompt", t.n_prompt},
-                                                                 {"n_cached", t.n_cached},
-                                                                 {"n_decoded", t.n_decoded}}}});
+  print_json(boost::json::object{
+      {"text", answer.text},
+      {"ids", id_array(answer.ids)},
+      {"prompt_ids", id_array(prompt_ids)},
+      {"finish_reason", answer.finish_reason},
+      {"seed", seed},
+      {"timings", boost::json::object{{"load_ms", load_ms},
+                                      {"queue_ms", t.queue_ms},
+                                      {"prefill_ms", t.prefill_ms},
+                                      {"decode_ms", t.decode_ms},
+                                      {"n_prompt", t.n_prompt},
+                                      {"n_cached", t.n_cached},
+                                      {"n_decoded", t.n_decoded},
+                                      {"n_draft", t.n_draft},
+                                      {"n_draft_accepted", t.n_draft_accepted}}}});
 }
 
 Result<std::string> prompt_text(const CompleteArguments& arguments, bool prompt_given) {
@@ -67,7 +70,7 @@ Result<void> run_complete(const CompleteArguments& arguments, bool prompt_given)
     ONDOL_TRY(request.stop_tokens,
               stop_tokens(*loaded.file, *loaded.tokenizer, loaded.info().n_vocab));
   }
-  ONDOL_TRY_VOID(start_engine(loaded));
+  ONDOL_TRY_VOID(start_engine(loaded, arguments.model));
 
   const std::vector<std::int32_t> prompt_ids = request.prompt;
   const std::uint64_t seed = request.sampling.seed;
@@ -83,7 +86,9 @@ Result<void> run_complete(const CompleteArguments& arguments, bool prompt_given)
   } else if (answer.text.empty() || answer.text.back() != '\n') {
     print("\n");
   }
-  if (interrupt.requested() && loaded.keeper) loaded.keeper->cancel();
+  for (WeightKeeper* keeper : {loaded.keeper.get(), loaded.draft_keeper.get()}) {
+    if (interrupt.requested() && keeper != nullptr) keeper->cancel();
+  }
   if (interrupt.requested()) return fail(ErrorCode::kCancelled, "complete", "", "interrupted");
   return {};
 }
@@ -102,6 +107,7 @@ with finish_reason "stop" (a stop string or the model's end token), "length" or
 "cancelled". BOS is put in front when the model's tokenizer does so.)");
   auto arguments = std::make_shared<CompleteArguments>();
   add_model_options(command, arguments->model, true);
+  add_speculation_options(command, arguments->model);
   auto* prompt = command.add_option("-p,--prompt", arguments->prompt, "The text to continue");
   command.add_option("-f,--file", arguments->file, "A file with the text (- is standard input)")
       ->excludes(prompt);

@@ -99,14 +99,7 @@ Result<void> run_serve(ServeOptions options) {
     return out;
   }());
   ONDOL_TRY(http::ServerOptions http_options, server_options(options));
-  if (!options.budget.empty()) {
-    const auto bytes = parse_bytes(options.budget);
-    if (!bytes || *bytes == 0) {
-      return fail(ErrorCode::kInvalidArgument, "--memory", "", "is no size", options.budget,
-                  "a number of bytes, MB or GB");
-    }
-    options.pool.budget_bytes = *bytes;
-  }
+  ONDOL_TRY_VOID(read_sizes(options));
   ONDOL_TRY(const hub::Store store, hub::Store::from_environment());
   for (const std::string& model : options.pool.models) {
     ONDOL_TRY_VOID(fetch_default_model(store, model));

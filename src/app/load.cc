@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 constexpr std::int64_t kMaxContext = std::int64_t{1} << 24;
+constexpr std::int64_t kDraftBatchTokens = 256;
 
 // Threads inherit the mask of the one that starts them.
 class BlockInterrupt {
@@ -57,13 +58,15 @@ std::optional<std::uint64_t> number_in(const char* path) {
   return std::nullopt;  // "max": no limit
 }
 
-// What commands need beside the weights, or why it does not fit.
+// What commands need beside the weights, or why it does not fit. `n_promised` bytes
+// will be taken by others.
 Result<void> check_fit(const model::Plan& plan, std::int64_t n_context, DType kv_dtype,
-                       const std::string& where) {
+                       const std::string& where, std::uint64_t n_promised = 0) {
   const auto available = available_memory_bytes();
   const auto kv =
       checked_mul(plan.info.kv_bytes_per_token(kv_dtype), static_cast<std::uint64_t>(n_context));
-  const auto held = checked_add(plan.weight_bytes, plan.workspace_bytes);
+  const auto own = checked_add(plan.weight_bytes, plan.workspace_bytes);
+  const auto held = own ? checked_add(*own, n_promised) : std::nullopt;
   const auto needed = kv && held ? checked_add(*kv, *held) : std::nullopt;
   if (!available || (needed && *needed <= *available)) return {};
   return fail(ErrorCode::kOutOfMemory, where, "memory",
@@ -81,6 +84,72 @@ Result<std::int64_t> choose_context(const ModelOptions& options, const model::Mo
   }
   if (options.context > 0) return options.context;
   return std::min(info.max_context, std::max(kDefaultContext, least_context));
+}
+
+// The weights on the device, from the packed store if they lie there.
+Result<std::unique_ptr<model::Model>> load_weights(
+    const ModelOptions& options, const hub::Store& store,
+    const std::shared_ptr<const format::ModelFile>& file, model::LoadOptions load,
+    device::Device& device, std::unique_ptr<WeightKeeper>& keeper) {
+  ONDOL_TRY(WeightCacheSettings keep, weight_cache_settings());
+  keep.on = keep.on && !options.no_weight_cache;
+  keeper = WeightKeeper::open(keep, store.root(), *file, options.dtype, device);
+  load.weight_cache = keeper ? keeper->cache() : nullptr;
+  ProgressBar bar;
+  load.progress = [&](std::uint64_t done, std::uint64_t total) {
+    bar.update("loading weights", done, total);
+  };
+  return model::load(file, device, load);
+}
+
+// Every id has to mean the same to both: the engine compares ids.
+Result<void> check_same_tokens(const format::ModelFile& draft_file, std::int64_t n_draft_vocab,
+                               const LoadedModel& loaded) {
+  const std::string where = draft_file.path().string();
+  const std::int64_t n_vocab = loaded.info().n_vocab;
+  if (n_draft_vocab != n_vocab) {
+    return fail(ErrorCode::kInvalidArgument, "--draft-model", where,
+                "its vocabulary is not that of the model", fmt::format("{} tokens", n_draft_vocab),
+                fmt::format("{} tokens", n_vocab));
+  }
+  ONDOL_TRY(const auto tokenizer, load_tokenizer(draft_file));
+  for (std::int64_t i = 0; i < n_vocab; ++i) {
+    const auto id = static_cast<text::TokenId>(i);
+    if (tokenizer->piece(id) == loaded.tokenizer->piece(id)) continue;
+    return fail(ErrorCode::kInvalidArgument, "--draft-model", where,
+                fmt::format("token {} is another than the model's", id),
+                fmt::format("'{}'", tokenizer->piece(id)),
+                fmt::format("'{}'", loaded.tokenizer->piece(id)));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<model::Model>> load_draft_model(LoadedModel& loaded,
+                                                       const ModelOptions& options) {
+  if (options.speculate != "auto") {
+    return fail(ErrorCode::kInvalidArgument, "--draft-model", "", "is of use only with",
+                "--speculate " + options.speculate, "--speculate auto");
+  }
+  ONDOL_TRY(const hub::Store store, hub::Store::from_environment());
+  ONDOL_TRY(const auto path, hub::resolve(store, options.draft_model));
+  ONDOL_TRY(const auto file, format::ModelFile::open(path));
+  model::LoadOptions load;
+  load.max_batch_tokens = kDraftBatchTokens;
+  ONDOL_TRY(load.quantize_to, dtype_option(options.dtype));
+  ONDOL_TRY(const model::Plan plan, model::plan(*file, load));
+  ONDOL_TRY_VOID(check_same_tokens(*file, plan.info.n_vocab, loaded));
+  const std::uint64_t own_kv_bytes = loaded.info().kv_bytes_per_token(loaded.kv_dtype) *
+                                     static_cast<std::uint64_t>(loaded.n_context);
+  ONDOL_TRY_VOID(check_fit(plan, loaded.n_context, loaded.kv_dtype, path.string(), own_kv_bytes));
+  ONDOL_TRY(auto model,
+            load_weights(options, store, file, load, *loaded.device, loaded.draft_keeper));
+  if (loaded.draft_keeper) loaded.draft_keeper->start();
+  return model;
+}
+
+engine::Speculation speculation_of(const std::string& name) {
+  if (name == "off") return engine::Speculation::kOff;
+  return name == "lookup" ? engine::Speculation::kAlways : engine::Speculation::kWhenItPays;
 }
 
 }  // namespace
@@ -114,6 +183,21 @@ void add_load_options(CLI::App& command, ModelOptions& options) {
       ->capture_default_str();
   command.add_flag("--no-weight-cache", options.no_weight_cache,
                    "Pack the weights anew and do not keep them for the next start");
+}
+
+void add_speculate_option(CLI::App& command, ModelOptions& options) {
+  command
+      .add_option("--speculate", options.speculate,
+                  "Guess tokens ahead, which never changes the text: auto (as far as it is seen to "
+                  "pay), lookup (whatever the text so far suggests) or off")
+      ->check(CLI::IsMember({"auto", "lookup", "off"}))
+      ->capture_default_str();
+}
+
+void add_speculation_options(CLI::App& command, ModelOptions& options) {
+  add_speculate_option(command, options);
+  command.add_option("--draft-model", options.draft_model,
+                     "A smaller model of the same vocabulary that guesses too");
 }
 
 Result<std::optional<DType>> dtype_option(const std::string& name) {
@@ -175,16 +259,8 @@ Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
       options.isa.empty() && options.device == "cpu" ? environment("ONDOL_ISA") : options.isa;
   ONDOL_TRY(loaded.device, device::make_device({options.device, options.threads, isa}));
   if (wrap) loaded.device = wrap(std::move(loaded.device));
-  ONDOL_TRY(WeightCacheSettings keep, weight_cache_settings());
-  keep.on = keep.on && !options.no_weight_cache;
-  loaded.keeper =
-      WeightKeeper::open(keep, store.root(), *loaded.file, options.dtype, *loaded.device);
-  load.weight_cache = loaded.keeper ? loaded.keeper->cache() : nullptr;
-  ProgressBar bar;
-  load.progress = [&](std::uint64_t done, std::uint64_t total) {
-    bar.update("loading weights", done, total);
-  };
-  ONDOL_TRY(loaded.model, model::load(loaded.file, *loaded.device, load));
+  ONDOL_TRY(loaded.model,
+            load_weights(options, store, loaded.file, load, *loaded.device, loaded.keeper));
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
   loaded.load_ms = took.count();
   spdlog::info("{} on {}, {} tokens of context, loaded in {:.0f} ms, weights {}", path.string(),
@@ -194,18 +270,25 @@ Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
   return loaded;
 }
 
-Result<void> start_engine(LoadedModel& loaded, const engine::EngineOptions& options) {
+Result<void> start_engine(LoadedModel& loaded, engine::EngineOptions engine,
+                          const ModelOptions& options) {
   const BlockInterrupt block;
-  ONDOL_TRY(loaded.engine, engine::Engine::start(std::move(loaded.model), *loaded.device, options));
+  engine.speculation = speculation_of(options.speculate);
+  std::unique_ptr<model::Model> draft;
+  if (!options.draft_model.empty()) {
+    ONDOL_TRY(draft, load_draft_model(loaded, options));
+  }
+  ONDOL_TRY(loaded.engine, engine::Engine::start(std::move(loaded.model), *loaded.device, engine,
+                                                 std::move(draft)));
   return {};
 }
 
-Result<void> start_engine(LoadedModel& loaded) {
-  engine::EngineOptions options;
-  options.max_context = loaded.n_context;
-  options.kv_dtype = loaded.kv_dtype;
-  options.max_sequences = 1;
-  return start_engine(loaded, options);
+Result<void> start_engine(LoadedModel& loaded, const ModelOptions& options) {
+  engine::EngineOptions engine;
+  engine.max_context = loaded.n_context;
+  engine.kv_dtype = loaded.kv_dtype;
+  engine.max_sequences = 1;
+  return start_engine(loaded, std::move(engine), options);
 }
 
 }  // namespace ondol::app

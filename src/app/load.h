@@ -32,6 +32,8 @@ struct ModelOptions {
   std::int64_t context = 0;  // 0: as trained, kDefaultContext at most
   std::string kv_dtype = "f16";
   bool no_weight_cache = false;
+  std::string speculate = "auto";  // of the commands that start an engine
+  std::string draft_model;         // empty: none
 };
 
 inline constexpr std::int64_t kDefaultContext = 8192;
@@ -41,6 +43,11 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool model_requ
 /// --device, --threads, --isa, --dtype, --ctx, --kv-dtype, --no-weight-cache.
 void add_load_options(CLI::App& command, ModelOptions& options);
 
+/// --speculate.
+void add_speculate_option(CLI::App& command, ModelOptions& options);
+/// The same and --draft-model.
+void add_speculation_options(CLI::App& command, ModelOptions& options);
+
 struct LoadedModel {
   std::shared_ptr<const format::ModelFile> file;
   std::shared_ptr<const text::Tokenizer> tokenizer;  // null when not asked for
@@ -48,6 +55,7 @@ struct LoadedModel {
   std::unique_ptr<model::Model> model;               // null once the engine has it
   std::unique_ptr<engine::Engine> engine;            // null until start_engine
   std::unique_ptr<WeightKeeper> keeper;              // null when weights are not kept
+  std::unique_ptr<WeightKeeper> draft_keeper;        // of the draft model's weights
   std::int64_t n_context = 0;
   DType kv_dtype = DType::kF16;
   double load_ms = 0;
@@ -75,10 +83,13 @@ Result<LoadedModel> load_model(const ModelOptions& options, TokenizerUse use,
                                std::int64_t max_batch_tokens, std::int64_t least_context = 0,
                                const WrapDevice& wrap = {});
 
-/// Hands the model to an engine for `n_context` tokens of one sequence.
-Result<void> start_engine(LoadedModel& loaded);
-/// Or to one as given.
-Result<void> start_engine(LoadedModel& loaded, const engine::EngineOptions& options);
+/// Hands the model to an engine, beside the draft model if the options name one, which
+/// is loaded here. Errors: kInvalidArgument for a draft model whose tokens are not
+/// those of the model, or that nothing would use. REQUIRES: the tokenizer was asked for.
+Result<void> start_engine(LoadedModel& loaded, engine::EngineOptions engine,
+                          const ModelOptions& options);
+/// To an engine for `n_context` tokens of one sequence.
+Result<void> start_engine(LoadedModel& loaded, const ModelOptions& options);
 
 /// nullopt for an empty name. Errors: kInvalidArgument.
 Result<std::optional<DType>> dtype_option(const std::string& name);

@@ -20,6 +20,10 @@ namespace {
 // The rest is for the program itself, prompts on their way, and the page cache.
 constexpr double kDefaultShareOfFreeMemory = 0.9;
 
+// A burst of short prompts holds up answers for a step: not longer than a reader takes
+// for a pause.
+constexpr double kMaxStepMs = 1000;
+
 std::string most_used_dtype(const format::ModelFile& file) {
   std::map<std::string_view, std::uint64_t> bytes;
   for (const auto& [name, weight] : file.weights()) {
@@ -105,6 +109,8 @@ Result<ModelPool::Entry> ModelPool::plan(const std::string& name) const {
   entry.engine.max_batch_tokens = kServeBatchTokens;
   entry.engine.max_sequences = options_.max_sequences;
   entry.engine.max_waiting = options_.max_waiting;
+  entry.engine.spill_max_bytes = options_.disk_bytes;
+  entry.engine.max_step_ms = kMaxStepMs;
 
   const model::Plan& plan = planned.plan;
   api::ModelCard& card = entry.card;

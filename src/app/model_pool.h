@@ -28,7 +28,8 @@ struct PoolOptions {
   std::uint64_t budget_bytes = 0;   // 0: most of what the machine has free
   std::int64_t max_sequences = 16;
   std::int64_t max_waiting = 256;
-  std::int64_t kv_tokens = 0;  // of each model; 0: see kDefaultKvTokensPerSequence
+  std::int64_t kv_tokens = 0;    // of each model; 0: see kDefaultKvTokensPerSequence
+  std::uint64_t disk_bytes = 0;  // of each model's computed prompts on disk; 0: none
 };
 
 /// Room for so many tokens of each sequence that may run, or for one whole context if

@@ -69,6 +69,7 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
                      "Path, catalogue name or hf:owner/repository[:file][@revision]; repeat it "
                      "for several models, the first is the default");
   add_load_options(command, options.pool.model);
+  add_speculate_option(command, options.pool.model);
   add_access_options(command, options);
   const std::string group = "Load";
   command
@@ -91,8 +92,14 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
       ->capture_default_str()
       ->group(group);
   command
-      .add_option("--memory", options.budget,
+      .add_option("--memory", options.memory,
                   "What all loaded models may take, as 6GB; by default nine tenths of what is free")
+      ->group(group);
+  command
+      .add_option("--prompt-disk", options.prompt_disk,
+                  "What a model's computed prompts may take on disk, where they outlive the "
+                  "server; 0 keeps them in memory only")
+      ->capture_default_str()
       ->group(group);
   command
       .add_option("--drain-seconds", options.drain_s,
@@ -104,6 +111,23 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
       ->check(CLI::IsMember({"text", "json", "off"}))
       ->capture_default_str()
       ->group(group);
+}
+
+Result<void> read_sizes(ServeOptions& options) {
+  const auto size = [](std::string_view flag, const std::string& text) -> Result<std::uint64_t> {
+    const auto bytes = parse_bytes(text);
+    if (bytes) return *bytes;
+    return fail(ErrorCode::kInvalidArgument, flag, "", "is no size", text,
+                "a number of bytes, MB or GB");
+  };
+  if (!options.memory.empty()) {
+    ONDOL_TRY(options.pool.budget_bytes, size("--memory", options.memory));
+    if (options.pool.budget_bytes == 0) {
+      return fail(ErrorCode::kInvalidArgument, "--memory", "", "no model fits", "0", "1 or more");
+    }
+  }
+  ONDOL_TRY(options.pool.disk_bytes, size("--prompt-disk", options.prompt_disk));
+  return {};
 }
 
 Result<std::vector<api::ApiKey>> api_keys(const ServeOptions& options) {

@@ -29,12 +29,16 @@ struct ServeOptions {
   std::string tls_key;
   std::vector<std::string> host_names;
   std::vector<std::string> cors_origins;
-  std::string budget;  // "6GB"
+  std::string memory;               // "6GB"; empty: most of what is free
+  std::string prompt_disk = "4GB";  // 0: none
   std::string log = "text";
   std::int64_t drain_s = 30;
 };
 
 void add_serve_options(CLI::App& command, ServeOptions& options);
+
+/// --memory and --prompt-disk, into the pool's options. Errors: kInvalidArgument.
+Result<void> read_sizes(ServeOptions& options);
 
 /// Keys of --api-key, ONDOL_API_KEY and --key-file. Errors: those of the file.
 Result<std::vector<api::ApiKey>> api_keys(const ServeOptions& options);

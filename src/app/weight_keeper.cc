@@ -52,13 +52,16 @@ Result<WeightCacheSettings> weight_cache_settings() {
   return out;
 }
 
+Result<hub::PackedKey> weights_key(const format::ModelFile& file, std::string_view choice) {
+  return hub::packed_key(file.path(), weight_files(file), choice.empty() ? "asis" : choice);
+}
+
 std::unique_ptr<WeightKeeper> WeightKeeper::open(const WeightCacheSettings& settings,
                                                  const std::filesystem::path& store_root,
                                                  const format::ModelFile& file,
                                                  std::string_view choice, device::Device& device) {
   if (!settings.on) return nullptr;
-  const auto key =
-      hub::packed_key(file.path(), weight_files(file), choice.empty() ? "asis" : choice);
+  const auto key = weights_key(file, choice);
   if (!key) {
     spdlog::info("weights are not kept: {}", key.error().message());
     return nullptr;

@@ -35,6 +35,10 @@ struct WeightCacheSettings {
 /// From ONDOL_WEIGHT_CACHE (on, off, verify) and ONDOL_WEIGHT_CACHE_MAX ("20GB").
 Result<WeightCacheSettings> weight_cache_settings();
 
+/// Which weights these are, and how they were loaded (`choice`: "" or a dtype). Errors: as
+/// hub::packed_key.
+Result<hub::PackedKey> weights_key(const format::ModelFile& file, std::string_view choice);
+
 class WeightKeeper {
  public:
   /// Null when the device keeps no weights or the checkpoint has no identity.

@@ -94,6 +94,24 @@ class Batch {
     return cache;
   }
 
+  /// What `from` holds, copied page by page into a cache with its pages in reverse: from
+  /// now on the sequences' pages lie there.
+  std::unique_ptr<KvCache> move_pages(Workbench& bench, const KvCache& from) {
+    KvCacheShape shape = from.shape();
+    ++shape.n_pages;
+    auto to = must(bench->make_kv_cache(shape));
+    std::vector<std::byte> bytes(bench->kv_page_bytes(from));
+    EXPECT_EQ(bytes.size(), bench->kv_page_bytes(*to));
+    for (std::int64_t page = 0; page < from.shape().n_pages; ++page) {
+      bench->read_kv_page(from, page, bytes);
+      bench->write_kv_page(*to, from.shape().n_pages - page, bytes);
+    }
+    for (std::vector<std::int32_t>& pages : pages_) {
+      for (std::int32_t& page : pages) page = static_cast<std::int32_t>(n_pages_) - page;
+    }
+    return to;
+  }
+
   std::vector<AttentionSequence> sequences() const {
     std::vector<AttentionSequence> out;
     std::int32_t row = 0;
@@ -177,6 +195,21 @@ TEST_P(ConformanceAttention, RowStandsAlone) {
             << "case " << i << ", row " << at;
       }
     }
+  }
+}
+
+// Pages that were read as bytes and written elsewhere give the same bits.
+TEST_P(ConformanceAttention, PagesMoveAsBytes) {
+  Random random(800);
+  for (std::size_t i = 0; i < kCases.size(); ++i) {
+    if (!fits(kCases[i])) continue;
+    Batch batch(kCases[i], random);
+    Workbench bench(options(target(), 2));
+    const auto cache = batch.fill(bench, dtype());
+    const Floats want = batch.attend(bench, *cache);
+    const auto moved = batch.move_pages(bench, *cache);
+    EXPECT_TRUE(same_bits(batch.attend(bench, *moved), want)) << "case " << i;
+    EXPECT_FALSE(bench->kv_page_format().empty());
   }
 }
 

@@ -187,6 +187,17 @@ class Device {
   virtual std::span<const float> host_view(const Tensor& from) = 0;
   virtual void wait() = 0;
 
+  // Pages of a KV cache as bytes, all layers together, so that they can be kept
+  // elsewhere and come back. They fit another cache of the same shape (but n_pages) on a
+  // device that names the same format: it stands for the layout and for the arithmetic that
+  // made the numbers, and changes with either.
+  virtual std::string kv_page_format() const = 0;
+  virtual std::size_t kv_page_bytes(const KvCache& cache) const = 0;
+  /// Waits, then copies. REQUIRES: kv_page_bytes() of them; 0 <= page < n_pages.
+  virtual void read_kv_page(const KvCache& cache, std::int64_t page, std::span<std::byte> to) = 0;
+  virtual void write_kv_page(KvCache& cache, std::int64_t page,
+                             std::span<const std::byte> from) = 0;
+
   // Operations. `out` may be the same tensor as an input where said so.
 
   /// out[t] = table[ids[t]] * scale. out: [n_tokens, d_model].

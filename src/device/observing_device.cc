@@ -53,6 +53,18 @@ std::span<const float> ObservingDevice::host_view(const Tensor& from) {
   return inner_.host_view(from);
 }
 void ObservingDevice::wait() { inner_.wait(); }
+std::string ObservingDevice::kv_page_format() const { return inner_.kv_page_format(); }
+std::size_t ObservingDevice::kv_page_bytes(const KvCache& cache) const {
+  return inner_.kv_page_bytes(cache);
+}
+void ObservingDevice::read_kv_page(const KvCache& cache, std::int64_t page,
+                                   std::span<std::byte> to) {
+  inner_.read_kv_page(cache, page, to);
+}
+void ObservingDevice::write_kv_page(KvCache& cache, std::int64_t page,
+                                    std::span<const std::byte> from) {
+  inner_.write_kv_page(cache, page, from);
+}
 void ObservingDevice::embed(std::span<const std::int32_t> ids, const Weight& table, float scale,
                             Tensor out) {
   inner_.embed(ids, table, scale, out);

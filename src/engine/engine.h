@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "engine/request.h"
+#include "engine/speculation.h"
 #include "model/model.h"
 
 namespace ondol::engine {
@@ -28,6 +29,7 @@ struct EngineOptions {
   std::int64_t max_sequences = 16;      // running together; the others wait
   std::int64_t max_waiting = 1024;      // submit answers kLimit beyond these and max_sequences
   DType kv_dtype = DType::kF16;
+  Speculation speculation = Speculation::kOff;
   bool prefix_cache = true;  // full pages are kept and shared by later requests of the tenant
 
   /// While answers are under way, a step takes so few prompt tokens that it lasts
@@ -47,7 +49,7 @@ struct EngineStats {
   std::int64_t n_pages_used = 0;
   std::int64_t n_cached_pages = 0;  // hold tokens that a later prompt may share
   std::uint64_t n_preemptions = 0;
-  std::uint64_t kv_bytes = 0;
+  std::uint64_t kv_bytes = 0;  // a draft model's among them
   // Since the start:
   std::uint64_t n_prompt_tokens = 0;  // of prompts that were computed to their end
   std::uint64_t n_generated_tokens = 0;
@@ -95,10 +97,13 @@ class Stream {
 class Engine {
  public:
   /// Takes the model; the device must outlive the engine. Allocates the KV
-  /// cache. Errors: kInvalidArgument names the option, kOutOfMemory.
+  /// cache. A draft model, if there is one, helps speculation; it must be of the
+  /// same device and know the same tokens: their number is checked here, what they
+  /// mean by those who have the tokenizers.
+  /// Errors: kInvalidArgument names the option, kOutOfMemory.
   static Result<std::unique_ptr<Engine>> start(std::unique_ptr<model::Model> model,
-                                               device::Device& device,
-                                               const EngineOptions& options);
+                                               device::Device& device, const EngineOptions& options,
+                                               std::unique_ptr<model::Model> draft_model = nullptr);
   /// Ends every request with kCancelled and joins the thread.
   ~Engine();
 

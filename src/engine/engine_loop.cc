@@ -31,9 +31,12 @@ EngineCore::Open::Open(Submission submission)
       stop_tokens(std::move(submission.request.stop_tokens)),
       max_tokens(submission.request.max_tokens),
       n_prompt(static_cast<std::int64_t>(submission.request.prompt.size())),
+      speculates(submission.request.speculate),
       submitted_at(submission.submitted_at) {
   sequence.id = events->id();
   sequence.priority = submission.request.priority;
+  sequence.tenant = submission.request.tenant;
+  sequence.shares_pages = submission.request.use_prefix_cache && !watch;
   sequence.tokens = std::move(submission.request.prompt);
 }
 
@@ -47,20 +50,30 @@ Timings EngineCore::Open::timings() const {
   timings.prefill_ms = milliseconds(first - started);
   timings.decode_ms = first_at ? milliseconds(last_at - first) : 0;
   timings.n_prompt = n_prompt;
+  timings.n_cached = sequence.n_reused;
   timings.n_decoded = n_said;
+  timings.n_draft = n_draft;
+  timings.n_draft_accepted = n_draft_accepted;
   return timings;
 }
 
 EngineCore::EngineCore(std::unique_ptr<model::Model> model, device::Device& device,
-                       std::unique_ptr<device::KvCache> cache, const EngineOptions& options,
-                       std::uint64_t kv_bytes)
+                       std::unique_ptr<device::KvCache> cache, std::unique_ptr<PageStore> store,
+                       const EngineOptions& options, std::uint64_t kv_bytes,
+                       std::unique_ptr<Drafter> draft_model)
     : options_(options),
       model_(std::move(model)),
       device_(device),
       cache_(std::move(cache)),
       kv_bytes_(kv_bytes),
-      scheduler_(make_scheduler(options)) {
+      scheduler_(make_scheduler(options)),
+      pacer_(Pacer::deep_tokens_of(*model_), options.max_step_ms),
+      speculator_(options.speculation, std::move(draft_model)) {
   inbox_ = std::make_shared<Inbox>(options.max_sequences + options.max_waiting, stats());
+  if (store) {
+    auto mover = std::make_unique<PageMover>(std::move(store), [inbox = inbox_] { inbox->poke(); });
+    disk_.emplace(std::move(mover), device_, *cache_, scheduler_);
+  }
   thread_ = std::thread([this] { run(); });
 }
 
@@ -76,22 +89,36 @@ EngineStats EngineCore::stats() const {
   stats.n_pages = scheduler_.pages().n_pages();
   stats.n_pages_used = scheduler_.pages().n_used();
   stats.n_preemptions = scheduler_.n_preemptions();
+  stats.n_cached_pages = scheduler_.pages().n_published();
   stats.kv_bytes = kv_bytes_;
   stats.n_prompt_tokens = totals_.n_prompt_tokens;
   stats.n_generated_tokens = totals_.n_generated_tokens;
+  stats.prefix_queries = totals_.prefix_queries;
+  stats.prefix_hits = totals_.prefix_hits;
+  if (disk_) {
+    const PageMoverStats moved = disk_->mover().stats();
+    stats.n_pages_spilled = moved.n_spilled;
+    stats.n_pages_loaded = moved.n_loaded;
+    stats.n_spill_errors = moved.n_errors;
+    stats.spill_bytes = disk_->mover().store().n_bytes();
+  }
   return stats;
 }
 
 void EngineCore::run() {
-  for (;;) {
-    Mail mail = inbox_->take(/*may_wait=*/open_.empty());
+  for (bool may_wait = true;;) {
+    Mail mail = inbox_->take(may_wait);
     accept(mail);
     if (mail.is_stopping) {
       while (!open_.empty()) close(*open_.begin()->second, FinishReason::kCancelled);
     }
-    step();
+    if (disk_) disk_->take_loaded();
+    const bool has_computed = step();
+    const bool can_spill = disk_ && disk_->spill();
     deliver();
     if (mail.is_stopping) return;
+    const bool waits_for_pages = disk_ && disk_->is_loading() && !has_computed;
+    may_wait = !can_spill && (open_.empty() || waits_for_pages);
   }
 }
 
@@ -99,6 +126,8 @@ void EngineCore::run() {
 void EngineCore::accept(Mail& mail) {
   for (Submission& submission : mail.submissions) {
     auto open = std::make_unique<Open>(std::move(submission));
+    if (!options_.prefix_cache) open->sequence.shares_pages = false;
+    if (disk_) disk_->look_up(open->sequence);
     scheduler_.add(open->sequence);
     open_.emplace(open->sequence.id, std::move(open));
   }
@@ -108,22 +137,35 @@ void EngineCore::accept(Mail& mail) {
   }
 }
 
-void EngineCore::step() {
-  const std::span<const Work> work = scheduler_.plan();
-  if (work.empty()) return;
+// False if there was nothing to compute.
+bool EngineCore::step() {
+  const Clock::time_point began = Clock::now();
+  const std::span<const Work> work =
+      scheduler_.plan(pacer_.budget(scheduler_.n_answering(), scheduler_.prompt_depth()));
+  if (disk_) disk_->start_loads();
+  if (work.empty()) return false;
+  std::int64_t n_answers = 0;
+  double prompt_cost = 0;
+  for (const auto& [sequence, n_tokens] : work) {
+    if (sequence->n_pending() == 1) {
+      ++n_answers;
+    } else {
+      prompt_cost += pacer_.cost_of(sequence->n_computed, n_tokens);
+    }
+  }
+  guess(work);
   fill_batch(work);
+  const Clock::time_point before = Clock::now();
   const std::span<const float> logits =
       model_->forward({tokens_, positions_, slots_, sequences_, logit_rows_}, *cache_);
   // Without logits to wait for, the device may still compute; a step ends when it has.
   if (logit_rows_.empty()) device_.wait();
   const auto n_vocab = static_cast<std::size_t>(model_->info().n_vocab);
   ONDOL_CHECK(logits.size() == logit_rows_.size() * n_vocab);
+  speculator_.ran(n_guesses_, milliseconds(Clock::now() - before));
 
   scheduler_.commit();
-  for (const Open* open : worked_) {
-    if (open->n_said > 0 || open->sequence.n_pending() > 0) continue;
-    totals_.n_prompt_tokens += static_cast<std::uint64_t>(open->n_prompt);
-  }
+  count_prompts();
   std::size_t row = 0;
   for (Open*& open : worked_) {
     if (open->watch) continue;
@@ -131,19 +173,35 @@ void EngineCore::step() {
       if (open->max_tokens == 0) {
         close(*open, FinishReason::kLength);
       } else {
-        take_logits(*open, logits.subspan(row++ * n_vocab, n_vocab));
+        const std::size_t n_rows = 1 + open->guesses.size();
+        take_rows(*open, logits.subspan(row * n_vocab, n_rows * n_vocab));
+        row += n_rows;
       }
     }
     open = nullptr;
   }
   // After the others: more of the model's rows take the place of `logits`.
   for (std::size_t i = 0; i < worked_.size(); ++i) {
-    if (worked_[i] != nullptr) take_rows(*worked_[i], sequences_[i]);
+    if (worked_[i] != nullptr) take_watched(*worked_[i], sequences_[i]);
+  }
+  pacer_.learn(n_answers, prompt_cost, milliseconds(Clock::now() - began));
+  return true;
+}
+
+// Those that this step has computed to the end.
+void EngineCore::count_prompts() {
+  for (const Open* open : worked_) {
+    if (open->n_said > 0 || open->sequence.n_pending() > 0) continue;
+    const auto n_prompt = static_cast<std::uint64_t>(open->n_prompt);
+    totals_.n_prompt_tokens += n_prompt;
+    if (!open->sequence.shares_pages) continue;
+    totals_.prefix_queries += n_prompt;
+    totals_.prefix_hits += static_cast<std::uint64_t>(open->sequence.n_reused);
   }
 }
 
 // A prompt that is watched: all its rows are looked at, the last one's logits last.
-void EngineCore::take_rows(Open& open, const device::AttentionSequence& rows) {
+void EngineCore::take_watched(Open& open, const device::AttentionSequence& rows) {
   const std::span<const std::int32_t> prompt =
       std::span(open.sequence.tokens).first(static_cast<std::size_t>(open.n_prompt));
   Result<void> seen =
@@ -173,28 +231,39 @@ void EngineCore::fill_batch(std::span<const Work> work) {
     if (!open.started_at) open.started_at = now;
     worked_.push_back(&open);
     const auto n_past = static_cast<std::int32_t>(sequence->n_computed);
-    const auto n_rows = static_cast<std::int32_t>(n_tokens);
+    const auto n_rows = static_cast<std::int32_t>(n_tokens + std::ssize(open.guesses));
     sequences_.push_back(
         {static_cast<std::int32_t>(tokens_.size()), n_rows, n_past, sequence->pages});
     for (std::int32_t position = n_past; position < n_past + n_rows; ++position) {
-      tokens_.push_back(sequence->tokens[static_cast<std::size_t>(position)]);
+      const auto index = static_cast<std::size_t>(position);
+      const std::size_t n_known = sequence->tokens.size();
+      tokens_.push_back(index < n_known ? sequence->tokens[index] : open.guesses[index - n_known]);
       positions_.push_back(position);
       const std::int32_t page = sequence->pages[static_cast<std::size_t>(position / page_tokens)];
       slots_.push_back(page * page_tokens + position % page_tokens);
     }
     if (n_tokens == sequence->n_pending() && open.max_tokens > 0 && !open.watch) {
-      logit_rows_.push_back(static_cast<std::int32_t>(tokens_.size()) - 1);
+      const auto n_all = static_cast<std::int32_t>(tokens_.size());
+      for (auto row = n_all - 1 - static_cast<std::int32_t>(open.guesses.size()); row < n_all;
+           ++row) {
+        logit_rows_.push_back(row);
+      }
     }
   }
 }
 
-// logits: [n_vocab]
-void EngineCore::take_logits(Open& open, std::span<const float> logits) {
+// The token that was picked from logits [n_vocab], or nullopt and the request is
+// closed: `open` is gone.
+std::optional<std::int32_t> EngineCore::take_logits(Open& open, std::span<const float> logits) {
   Result<Pick> pick = open.sampler.pick(logits, scratch_);
-  if (!pick) return close(open, FinishReason::kError, std::move(pick).error());
+  if (!pick) {
+    close(open, FinishReason::kError, std::move(pick).error());
+    return std::nullopt;
+  }
   const std::vector<std::int32_t>& stops = open.stop_tokens;
   if (std::find(stops.begin(), stops.end(), pick->token) != stops.end()) {
-    return close(open, FinishReason::kStop);
+    close(open, FinishReason::kStop);
+    return std::nullopt;
   }
   open.last_at = Clock::now();
   if (!open.first_at) open.first_at = open.last_at;
@@ -210,7 +279,9 @@ void EngineCore::take_logits(Open& open, std::span<const float> logits) {
   outbox_.emplace_back(open.events, std::move(event));
   if (open.n_said == open.max_tokens || open.sequence.n_known() == options_.max_context) {
     close(open, FinishReason::kLength);
+    return std::nullopt;
   }
+  return pick->token;
 }
 
 void EngineCore::close(Open& open, FinishReason reason, std::optional<Error> error) {
@@ -222,7 +293,9 @@ void EngineCore::close(Open& open, FinishReason reason, std::optional<Error> err
   if (open.watch && reason == FinishReason::kLength) event.embedding = open.watch->embedding();
   outbox_.emplace_back(std::move(open.events), std::move(event));
   ++n_closed_;
+  if (disk_) disk_->leave(open.sequence);
   scheduler_.remove(open.sequence);
+  speculator_.forget(open.sequence.id);
   open_.erase(open.sequence.id);
 }
 

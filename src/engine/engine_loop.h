@@ -17,18 +17,23 @@
 
 #include "engine/event_queue.h"
 #include "engine/inbox.h"
+#include "engine/pacer.h"
+#include "engine/prefix_disk.h"
 #include "engine/prompt_watch.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
+#include "engine/speculator.h"
 
 namespace ondol::engine {
 
 class EngineCore {
  public:
-  /// REQUIRES: options from complete_options(), a cache of that shape.
+  /// REQUIRES: options from complete_options(), a cache of that shape. `store` and
+  /// `draft_model` may be null.
   EngineCore(std::unique_ptr<model::Model> model, device::Device& device,
-             std::unique_ptr<device::KvCache> cache, const EngineOptions& options,
-             std::uint64_t kv_bytes);
+             std::unique_ptr<device::KvCache> cache, std::unique_ptr<PageStore> store,
+             const EngineOptions& options, std::uint64_t kv_bytes,
+             std::unique_ptr<Drafter> draft_model);
   ~EngineCore();  // ends all requests, joins the thread
   EngineCore(const EngineCore&) = delete;
   EngineCore& operator=(const EngineCore&) = delete;
@@ -50,6 +55,10 @@ class EngineCore {
     std::int64_t max_tokens;
     std::int64_t n_prompt;
     std::int64_t n_said = 0;
+    const bool speculates;
+    std::vector<std::int32_t> guesses;  // of this step: rows behind its known tokens
+    std::int64_t n_draft = 0;
+    std::int64_t n_draft_accepted = 0;
     Clock::time_point submitted_at;
     std::optional<Clock::time_point> started_at;  // its first step began
     std::optional<Clock::time_point> first_at;    // first token out
@@ -59,11 +68,14 @@ class EngineCore {
 
   void run();
   void accept(Mail& mail);
-  void step();
+  bool step();
+  void count_prompts();
   EngineStats stats() const;
+  void guess(std::span<const Work> work);                     // engine_guesses.cc
+  void take_rows(Open& open, std::span<const float> logits);  // engine_guesses.cc
   void fill_batch(std::span<const Work> work);
-  void take_rows(Open& open, const device::AttentionSequence& rows);
-  void take_logits(Open& open, std::span<const float> logits);
+  void take_watched(Open& open, const device::AttentionSequence& rows);
+  std::optional<std::int32_t> take_logits(Open& open, std::span<const float> logits);
   void close(Open& open, FinishReason reason, std::optional<Error> error = std::nullopt);
   void deliver();
 
@@ -74,20 +86,28 @@ class EngineCore {
   const std::uint64_t kv_bytes_;
   std::shared_ptr<Inbox> inbox_;
   Scheduler scheduler_;
+  Pacer pacer_;
+  std::optional<PrefixDisk> disk_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Open>> open_;
   SamplerScratch scratch_;
+  Speculator speculator_;
+  std::vector<GuessJob> guess_jobs_;
+  std::int64_t n_guesses_ = 0;  // of this step
 
   // One step's batch. [n_tokens] but where said.
   std::vector<std::int32_t> tokens_;
   std::vector<std::int32_t> positions_;
   std::vector<std::int32_t> slots_;
   std::vector<device::AttentionSequence> sequences_;  // [n_work]
-  std::vector<std::int32_t> logit_rows_;  // [n_ready]: those with all known tokens computed
-  std::vector<Open*> worked_;             // [n_work]
+  // The last known token of each that has them all computed, and its guesses behind it.
+  std::vector<std::int32_t> logit_rows_;
+  std::vector<Open*> worked_;  // [n_work]
 
   struct Totals {
     std::uint64_t n_prompt_tokens = 0;
     std::uint64_t n_generated_tokens = 0;
+    std::uint64_t prefix_queries = 0;
+    std::uint64_t prefix_hits = 0;
   } totals_;
 
   // Events of this turn, delivered when its effects are visible in stats().

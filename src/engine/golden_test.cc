@@ -11,6 +11,7 @@
 
 #include "engine/engine.h"
 #include "engine/random.h"
+#include "engine/testing/temp_folder.h"
 
 namespace ondol::engine {
 namespace {
@@ -47,7 +48,8 @@ class HeldModel : public model::Model {
 };
 
 std::unique_ptr<Engine> start(const std::string& name, device::Device& device,
-                              std::int64_t kv_tokens, std::shared_future<void> go) {
+                              std::int64_t kv_tokens, std::shared_future<void> go,
+                              const std::string& spill_path = {}) {
   auto file = format::ModelFile::open("tests/golden/models/" + name);
   EXPECT_TRUE(file) << file.error().message();
   model::LoadOptions load;
@@ -60,6 +62,10 @@ std::unique_ptr<Engine> start(const std::string& name, device::Device& device,
   options.page_tokens = 4;
   options.max_batch_tokens = 32;
   options.kv_dtype = DType::kF32;
+  options.prefix_cache = !spill_path.empty();
+  options.spill_path = spill_path;
+  options.spill_max_bytes = 100 << 20;
+  options.fingerprint = name;
   auto held = std::make_unique<HeldModel>(std::move(*model), std::move(go));
   auto engine = Engine::start(std::move(held), device, options);
   EXPECT_TRUE(engine) << engine.error().message();
@@ -121,6 +127,62 @@ TEST_P(EngineGoldenTest, CompanyAndPreemptionChangeNothing) {
     }
     EXPECT_EQ(engine->stats().n_preemptions > 0, n_places < 16);
     EXPECT_EQ(engine->stats().n_pages_used, 0);
+  }
+}
+
+// With pages from memory and from disk a request says, bit for bit, what it says without.
+TEST_P(EngineGoldenTest, CachedPagesChangeNothing) {
+  for (const char* device_name : {"reference", "cpu"}) {
+    device::DeviceOptions device_options;
+    device_options.name = device_name;
+    device_options.n_threads = 2;
+    auto device = device::make_device(device_options);
+    ASSERT_TRUE(device) << device.error().message();
+    std::promise<void> go;
+    go.set_value();
+    const std::shared_future<void> gone = go.get_future().share();
+    // Beginnings that some share, cut at every place of a page.
+    const auto request = [](std::uint64_t seed, std::int64_t n_vocab) {
+      GenerationRequest out = make_request(seed % 3, n_vocab);
+      const auto tail = make_request(100 + seed, n_vocab).prompt;
+      out.prompt.resize(static_cast<std::size_t>(kPrompt - static_cast<std::int64_t>(seed % 6)));
+      for (std::size_t i = out.prompt.size(); i < tail.size(); ++i) out.prompt.push_back(tail[i]);
+      out.n_top_logprobs = 0;
+      return out;
+    };
+    const auto run = [&](Engine& engine, std::vector<std::vector<float>>& logprobs) {
+      std::vector<Stream> streams;
+      std::int64_t n_cached = 0;
+      for (std::uint64_t seed = 0; seed < kRequests; ++seed) {
+        streams.push_back(*engine.submit(request(seed, engine.model_info().n_vocab)));
+      }
+      for (Stream& stream : streams) {
+        logprobs.emplace_back();
+        while (const std::optional<Event> event = stream.next()) {
+          logprobs.back().push_back(static_cast<float>(event->token));
+          logprobs.back().push_back(event->logprob);
+          if (event->kind == Event::Kind::kFinish) n_cached += event->timings.n_cached;
+        }
+      }
+      return n_cached;
+    };
+    std::vector<std::vector<float>> cold;
+    const auto plain = start(GetParam(), **device, 0, gone);
+    EXPECT_EQ(run(*plain, cold), 0);
+
+    const TempFolder folder;
+    for (int life = 0; life < 2; ++life) {
+      const auto engine = start(GetParam(), **device, 300, gone, folder.file("pages"));
+      for (int round = 0; round < 2; ++round) {
+        std::vector<std::vector<float>> warm;
+        EXPECT_GT(run(*engine, warm), 0);
+        EXPECT_EQ(warm, cold) << device_name << ", life " << life << ", round " << round;
+      }
+      EXPECT_EQ(engine->stats().n_spill_errors, 0U);
+      if (life > 0) {
+        EXPECT_GT(engine->stats().n_pages_loaded, 0U);
+      }
+    }
   }
 }
 

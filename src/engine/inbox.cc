@@ -42,6 +42,14 @@ void Inbox::stop() {
   changed_.notify_one();
 }
 
+void Inbox::poke() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_poked_ = true;
+  }
+  changed_.notify_one();
+}
+
 EngineStats Inbox::stats() const {
   const std::lock_guard lock(mutex_);
   EngineStats stats = stats_;
@@ -53,9 +61,10 @@ Mail Inbox::take(bool may_wait) {
   std::unique_lock lock(mutex_);
   if (may_wait) {
     changed_.wait(lock, [this] {
-      return mail_.is_stopping || !mail_.submissions.empty() || !mail_.cancels.empty();
+      return is_poked_ || mail_.is_stopping || !mail_.submissions.empty() || !mail_.cancels.empty();
     });
   }
+  is_poked_ = false;
   Mail mail = std::exchange(mail_, {});
   mail_.is_stopping = mail.is_stopping;
   stats_.n_waiting += static_cast<std::int64_t>(mail.submissions.size());

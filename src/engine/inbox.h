@@ -43,9 +43,11 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   Result<std::shared_ptr<EventQueue>> submit(GenerationRequest request);
   void cancel(std::uint64_t id);
   void stop();
+  /// Ends the engine thread's wait, though there is no mail.
+  void poke();
   EngineStats stats() const;
 
-  /// Engine thread. Takes what lies there; waits for some if `may_wait`.
+  /// Engine thread. Takes what lies there; waits for some, or a poke, if `may_wait`.
   Mail take(bool may_wait);
   /// Engine thread, before events are pushed: who sees an event sees its effect.
   void publish(const EngineStats& stats, std::int64_t n_closed);
@@ -55,6 +57,7 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Mail mail_;
+  bool is_poked_ = false;
   EngineStats stats_;
   std::int64_t n_open_ = 0;
   std::uint64_t last_id_ = 0;

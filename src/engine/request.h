@@ -56,6 +56,7 @@ struct GenerationRequest {
   bool wants_embedding = false;  // with max_tokens 0: see Event::embedding
   bool wants_prompt_logprobs = false;  // see Event::Kind::kPrompt
   std::unique_ptr<TokenMask> mask;     // may be null
+  bool speculate = true;               // with EngineOptions::speculation; never changes tokens
 };
 
 enum class FinishReason : std::uint8_t {
@@ -73,12 +74,14 @@ struct TokenLogprob {
 
 /// Where the time of a request went, milliseconds.
 struct Timings {
-  double queue_ms = 0;         // submit to first computed token
-  double prefill_ms = 0;       // first computed token to first token out
-  double decode_ms = 0;        // first token out to the last
-  std::int64_t n_prompt = 0;   // prompt tokens
-  std::int64_t n_cached = 0;   // of them, found in the cache
-  std::int64_t n_decoded = 0;  // new tokens
+  double queue_ms = 0;                // submit to first computed token
+  double prefill_ms = 0;              // first computed token to first token out
+  double decode_ms = 0;               // first token out to the last
+  std::int64_t n_prompt = 0;          // prompt tokens
+  std::int64_t n_cached = 0;          // of them, found in the cache
+  std::int64_t n_decoded = 0;         // new tokens
+  std::int64_t n_draft = 0;           // tokens guessed by speculation
+  std::int64_t n_draft_accepted = 0;  // of them, those that the answer says
 };
 
 /// One kPrompt if it was asked for, zero or more tokens, then exactly one finish.

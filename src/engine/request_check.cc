@@ -113,6 +113,7 @@ Result<void> check_request(const GenerationRequest& request, std::int64_t n_voca
 Result<EngineOptions> complete_options(const EngineOptions& options, const model::Model& model) {
   const model::ModelInfo& info = model.info();
   constexpr std::int64_t kMany = 1 << 20;
+  constexpr std::size_t kMaxFingerprint = 4096;
   constexpr std::int64_t kMaxSlots = std::numeric_limits<std::int32_t>::max();
   EngineOptions out = options;
   ONDOL_TRY_VOID(check_int(kEngine, "kv_tokens", out.kv_tokens, 0, kMaxSlots));
@@ -129,6 +130,17 @@ Result<EngineOptions> complete_options(const EngineOptions& options, const model
     return fail(ErrorCode::kInvalidArgument, kEngine, "max_sequences",
                 "a step has less than one token for each running sequence", out.max_sequences,
                 out.max_batch_tokens);
+  }
+  if (!out.spill_path.empty()) {
+    if (out.fingerprint.empty() || out.fingerprint.size() > kMaxFingerprint) {
+      return fail(ErrorCode::kInvalidArgument, kEngine, "fingerprint",
+                  "pages on disk must name the model they are of",
+                  std::to_string(out.fingerprint.size()), fmt::format("[1, {}]", kMaxFingerprint));
+    }
+    if (out.spill_max_bytes == 0) {
+      return fail(ErrorCode::kInvalidArgument, kEngine, "spill_max_bytes", "no room for any page",
+                  "0", ">= 1");
+    }
   }
   if (out.max_context == 0) {
     out.max_context = info.max_context;

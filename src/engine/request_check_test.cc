@@ -135,6 +135,8 @@ TEST(CompleteOptions, RefusesWhatCannotRun) {
   }
   refused("max_batch_tokens", [](EngineOptions& o) { o.max_batch_tokens = 513; });  // the model's
   refused("max_sequences", [](EngineOptions& o) { o.max_batch_tokens = 15; });
+  refused("fingerprint", [](EngineOptions& o) { o.spill_path = "x", o.spill_max_bytes = 1; });
+  refused("spill_max_bytes", [](EngineOptions& o) { o.spill_path = "x", o.fingerprint = "f"; });
   refused("max_step_ms", [](EngineOptions& o) { o.max_step_ms = -1; });
   refused("max_step_ms", [](EngineOptions& o) { o.max_step_ms = std::nan(""); });
 }

@@ -2,158 +2,44 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <map>
-#include <memory>
+#include <cstdlib>
 #include <random>
-#include <set>
-#include <vector>
+
+#include "engine/testing/scheduler_driver.h"
 
 namespace ondol::engine {
 namespace {
 
-TEST(KvPages, AllOrNothing) {
-  KvPages pages(4, 8);
-  std::vector<std::int32_t> a;
-  std::vector<std::int32_t> b;
-  EXPECT_TRUE(pages.grow(a, 17));
-  EXPECT_EQ(a.size(), 3U);
-  EXPECT_TRUE(pages.grow(a, 24));  // has room already
-  EXPECT_EQ(a.size(), 3U);
-  EXPECT_FALSE(pages.grow(b, 9));
-  EXPECT_TRUE(b.empty());
-  EXPECT_EQ(pages.n_free(), 1);
-  EXPECT_TRUE(pages.grow(b, 8));
-  pages.release(a);
-  EXPECT_TRUE(a.empty());
-  EXPECT_EQ(pages.n_used(), 1);
-  EXPECT_TRUE(pages.grow(b, 32));
-  EXPECT_EQ(std::set<std::int32_t>(b.begin(), b.end()).size(), 4U);
+// Guesses take free pages and give them back; who holds pages keeps them.
+TEST(Scheduler, GuessesTakeOnlyFreePages) {
+  Scheduler scheduler(KvPages(6, 4), {2, 32});
+  Sequence a;
+  Sequence b;
+  a.id = 1;
+  b.id = 2;
+  a.tokens.assign(6, 7);
+  b.tokens.assign(5, 8);
+  scheduler.add(a);
+  scheduler.add(b);
+  ASSERT_EQ(scheduler.plan().size(), 2U);
+  ASSERT_EQ(scheduler.pages().n_free(), 2);
+  EXPECT_EQ(scheduler.reserve(a, 2), 2);  // of its own last page
+  EXPECT_EQ(scheduler.pages().n_free(), 2);
+  EXPECT_EQ(scheduler.reserve(a, 5), 5);
+  EXPECT_EQ(scheduler.reserve(b, 8), 7);  // what is left
+  EXPECT_EQ(scheduler.pages().n_free(), 0);
+  EXPECT_EQ(scheduler.n_preemptions(), 0U);
+  EXPECT_EQ(scheduler.reserve(a, 100), 6);
+  scheduler.commit();
+  b.tokens.assign(9, 8);  // some were right
+  scheduler.settle(a);
+  scheduler.settle(b);
+  EXPECT_EQ(a.pages.size(), 2U);
+  EXPECT_EQ(b.pages.size(), 3U);
+  scheduler.remove(a);
+  scheduler.remove(b);
+  EXPECT_EQ(scheduler.pages().n_used(), 0);
 }
-
-TEST(KvPages, FreeingTwiceIsABug) {
-  KvPages pages(4, 8);
-  std::vector<std::int32_t> table;
-  ASSERT_TRUE(pages.grow(table, 8));
-  std::vector<std::int32_t> copy = table;
-  pages.release(table);
-  EXPECT_DEATH(pages.release(copy), "in_use_");
-}
-
-// Sequences and a scheduler, driven as the engine drives them.
-class Driver {
- public:
-  struct Job {
-    Sequence sequence;
-    std::int64_t n_prompt = 0;
-    std::int64_t n_end = 0;  // known tokens at which it ends
-    int started_at = -1;     // step of its first work
-    int ended_at = -1;
-  };
-
-  Driver(std::int64_t n_pages, std::int64_t page_tokens, Scheduler::Limits limits)
-      : limits_(limits), scheduler_(KvPages(n_pages, page_tokens), limits) {}
-
-  Job& add(std::int64_t n_prompt, std::int64_t n_new, std::int32_t priority = 0) {
-    auto job = std::make_unique<Job>();
-    job->sequence.id = jobs_.size() + 1;
-    job->sequence.priority = priority;
-    job->sequence.tokens.assign(static_cast<std::size_t>(n_prompt), 7);
-    job->n_prompt = n_prompt;
-    job->n_end = n_prompt + n_new;
-    scheduler_.add(job->sequence);
-    by_sequence_[&job->sequence] = job.get();
-    jobs_.push_back(std::move(job));
-    return *jobs_.back();
-  }
-
-  void cancel(Job& job) {
-    scheduler_.remove(job.sequence);
-    job.ended_at = n_steps_;
-    check_pages();
-  }
-
-  /// One step with all invariants; answers its work.
-  std::vector<Work> step() {
-    const std::span<const Work> planned = scheduler_.plan();
-    const std::vector<Work> work(planned.begin(), planned.end());
-    check_work(work);
-    check_pages();
-    scheduler_.commit();
-    for (const Work& w : work) {
-      Job& job = *by_sequence_.at(w.sequence);
-      if (job.started_at < 0) job.started_at = n_steps_;
-      if (w.sequence->n_pending() > 0) continue;
-      w.sequence->tokens.push_back(7);
-      if (w.sequence->n_known() < job.n_end) continue;
-      scheduler_.remove(*w.sequence);
-      job.ended_at = n_steps_;
-    }
-    ++n_steps_;
-    return work;
-  }
-
-  int run_to_end(int max_steps) {
-    while (n_open() > 0 && n_steps_ < max_steps) step();
-    EXPECT_EQ(n_open(), 0) << "not done after " << max_steps << " steps";
-    EXPECT_EQ(scheduler_.pages().n_used(), 0);
-    EXPECT_EQ(scheduler_.n_running() + scheduler_.n_waiting(), 0);
-    return n_steps_;
-  }
-
-  std::int64_t n_open() const {
-    return std::count_if(jobs_.begin(), jobs_.end(), [](const auto& j) { return j->ended_at < 0; });
-  }
-  const Scheduler& scheduler() const { return scheduler_; }
-  const std::vector<std::unique_ptr<Job>>& jobs() const { return jobs_; }
-
- private:
-  void check_work(const std::vector<Work>& work) const {
-    ASSERT_EQ(work.empty(), n_open() == 0);  // no step without progress
-    std::int64_t n_tokens = 0;
-    std::set<const Sequence*> seen;
-    for (const Work& w : work) {
-      n_tokens += w.n_tokens;
-      ASSERT_TRUE(seen.insert(w.sequence).second);
-      ASSERT_EQ(w.sequence->state, Sequence::State::kRunning);
-      ASSERT_GT(w.n_tokens, 0);
-      ASSERT_LE(w.n_tokens, w.sequence->n_pending());
-      const auto room =
-          static_cast<std::int64_t>(w.sequence->pages.size()) * scheduler_.pages().page_tokens();
-      ASSERT_GE(room, w.sequence->n_computed + w.n_tokens);
-    }
-    ASSERT_LE(n_tokens, limits_.max_batch_tokens);
-    ASSERT_LE(scheduler_.n_running(), limits_.max_sequences);
-    // Whoever lacks one token gets it.
-    for (const auto& job : jobs_) {
-      const Sequence& s = job->sequence;
-      if (s.state != Sequence::State::kRunning || s.n_pending() != 1) continue;
-      ASSERT_TRUE(seen.contains(&s));
-    }
-  }
-
-  void check_pages() const {
-    std::set<std::int32_t> owned;
-    for (const auto& job : jobs_) {
-      const Sequence& s = job->sequence;
-      if (s.state != Sequence::State::kRunning) {
-        ASSERT_TRUE(s.pages.empty());
-        ASSERT_TRUE(s.state == Sequence::State::kIdle || s.n_computed == 0);
-      }
-      for (const std::int32_t page : s.pages) {
-        ASSERT_TRUE(owned.insert(page).second) << "page " << page << " has two owners";
-        ASSERT_TRUE(page >= 0 && page < scheduler_.pages().n_pages());
-      }
-    }
-    ASSERT_EQ(static_cast<std::int64_t>(owned.size()), scheduler_.pages().n_used());
-  }
-
-  Scheduler::Limits limits_;
-  Scheduler scheduler_;
-  std::vector<std::unique_ptr<Job>> jobs_;
-  std::map<const Sequence*, Job*> by_sequence_;
-  int n_steps_ = 0;
-};
 
 TEST(Scheduler, LongPromptDoesNotHoldUpAnswers) {
   Driver driver(1000, 4, {4, 16});
@@ -232,48 +118,70 @@ TEST(Scheduler, SequenceThatFillsAllPagesAloneEnds) {
   driver.run_to_end(200);
 }
 
+struct Load {
+  bool has_twins = false;  // prompts share beginnings, and some lie on disk
+  std::int64_t n_tenants = 1;
+};
+
 // Random loads: every invariant in every step, all end within a bound, first come
-// first served within a priority.
+// first served for each tenant and priority. Answers the number of preemptions.
+std::uint64_t run_random_load(std::mt19937& random, const Load& load) {
+  const auto below = [&](std::int64_t n) {
+    return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n));
+  };
+  const std::int64_t page_tokens = 1 + below(8);
+  const std::int64_t n_pages = 4 + below(40);
+  const std::int64_t capacity = n_pages * page_tokens;
+  const std::int64_t max_sequences = 1 + below(6);
+  Driver driver(n_pages, page_tokens, {max_sequences, max_sequences + below(20)});
+  driver.load_speed = 1 + static_cast<int>(below(3));
+  if (below(2) == 0) driver.loads_fail_after = static_cast<int>(below(5));
+  std::int64_t n_left = 5 + below(20);
+  while ((n_left > 0 || driver.n_open() > 0) && driver.n_steps() < 100'000) {
+    if (n_left > 0 && below(3) == 0) {
+      const std::int64_t n_total = 2 + below(capacity - 1);
+      const std::int64_t n_prompt = 1 + below(n_total - 1);
+      Driver::Kind kind;
+      kind.priority = static_cast<std::int32_t>(below(3));
+      kind.tenant = static_cast<std::uint64_t>(below(load.n_tenants));
+      if (load.has_twins) {
+        kind.salt = static_cast<std::int32_t>(1 + 10'000 * below(3));
+        kind.n_stored_pages = below(1 + (n_prompt - 1) / page_tokens);
+      }
+      driver.add(n_prompt, n_total - n_prompt, kind);
+      --n_left;
+    }
+    if (below(40) == 0) {
+      for (const auto& job : driver.jobs()) {
+        if (job->ended_at >= 0 || below(2) == 0) continue;
+        driver.cancel(*job);
+        break;
+      }
+    }
+    // As tight as a pacer makes it.
+    driver.step(below(2) == 0 ? PromptBudget{} : PromptBudget{1 + below(9), 1 + below(3)});
+    if (testing::Test::HasFatalFailure()) return 0;
+  }
+  driver.run_to_end(0);
+  std::map<std::pair<std::int32_t, std::uint64_t>, int> last_start;
+  for (const auto& job : driver.jobs()) {
+    if (job->started_at < 0 || load.has_twins) continue;  // cancelled in line; waited for a twin
+    int& last = last_start[{job->sequence.priority, job->sequence.tenant}];
+    EXPECT_LE(last, job->started_at) << "overtaken";
+    last = job->started_at;
+  }
+  return driver.scheduler().n_preemptions();
+}
+
 TEST(Scheduler, RandomLoadsKeepEveryInvariant) {
   std::mt19937 random(11);
-  const auto below = [&](std::uint32_t n) { return static_cast<std::int64_t>(random() % n); };
   std::uint64_t n_preemptions = 0;
-  for (int round = 0; round < 400; ++round) {
-    const std::int64_t page_tokens = 1 + below(8);
-    const std::int64_t n_pages = 4 + below(40);
-    const std::int64_t capacity = n_pages * page_tokens;
-    const std::int64_t max_sequences = 1 + below(6);
-    Driver driver(n_pages, page_tokens, {max_sequences, max_sequences + below(20)});
-    std::int64_t n_left = 5 + below(20);
-    int n_steps = 0;
-    while ((n_left > 0 || driver.n_open() > 0) && n_steps++ < 100'000) {
-      if (n_left > 0 && below(3) == 0) {
-        const std::int64_t n_total = 2 + below(static_cast<std::uint32_t>(capacity - 1));
-        const std::int64_t n_prompt = 1 + below(static_cast<std::uint32_t>(n_total - 1));
-        driver.add(n_prompt, n_total - n_prompt, static_cast<std::int32_t>(below(3)));
-        --n_left;
-      }
-      if (below(40) == 0) {
-        for (const auto& job : driver.jobs()) {
-          if (job->ended_at >= 0 || below(2) == 0) continue;
-          driver.cancel(*job);
-          break;
-        }
-      }
-      driver.step();
-      if (testing::Test::HasFatalFailure()) return;
-    }
-    driver.run_to_end(0);
-    std::map<std::int32_t, int> last_start;
-    for (const auto& job : driver.jobs()) {
-      if (job->started_at < 0) continue;  // cancelled in line
-      int& last = last_start[job->sequence.priority];
-      EXPECT_LE(last, job->started_at) << "overtaken within its priority";
-      last = job->started_at;
-    }
-    n_preemptions += driver.scheduler().n_preemptions();
+  for (int round = 0; round < 300 && !testing::Test::HasFatalFailure(); ++round) {
+    n_preemptions += run_random_load(random, {false, 1});
+    n_preemptions += run_random_load(random, {false, 4});
+    n_preemptions += run_random_load(random, {true, 2});
   }
-  EXPECT_GT(n_preemptions, 1000U);  // the loads are tight enough to prove something
+  EXPECT_GT(n_preemptions, 2000U);  // the loads are tight enough to prove something
 }
 
 // However tight, each step of the sequence in front counts: the whole load takes
@@ -313,6 +221,142 @@ TEST(Scheduler, WhoWouldGetNoTokenHoldsNoPages) {
   EXPECT_TRUE(between.sequence.pages.empty());
   driver.step();
   EXPECT_EQ(between.started_at, 2);
+}
+
+TEST(Scheduler, OneTenantsCrowdDoesNotDelayAnothersFirst) {
+  Driver driver(1000, 4, {4, 16});
+  for (int i = 0; i < 1000; ++i) driver.add(10, 30, {.tenant = 1});
+  for (int i = 0; i < 50; ++i) driver.step();
+  Driver::Job& other = driver.add(10, 5, {.tenant = 2});
+  driver.step();
+  EXPECT_EQ(other.started_at, 50);  // a place is taken from who has four
+  while (other.ended_at < 0) driver.step();
+  EXPECT_LE(other.ended_at, 60);
+  EXPECT_EQ(driver.scheduler().n_preemptions(), 1U);
+}
+
+TEST(Scheduler, CrowdedPagesAreSharedToo) {
+  Driver driver(20, 4, {8, 16});
+  for (int i = 0; i < 8; ++i) driver.add(10, 65 - 5 * i, {.tenant = 1});
+  for (int i = 0; i < 20; ++i) driver.step();
+  Driver::Job& other = driver.add(30, 5, {.tenant = 2});
+  for (int i = 0; i < 20; ++i) driver.step();
+  EXPECT_GE(other.ended_at, 0);
+  driver.run_to_end(10'000);
+}
+
+TEST(Scheduler, TenantsPromptsTakeTurns) {
+  Driver driver(10'000, 4, {8, 100});
+  Driver::Job& a = driver.add(10'000, 1, {.tenant = 1});
+  Driver::Job& b = driver.add(10'000, 1, {.tenant = 2});
+  driver.step();
+  Driver::Job& later = driver.add(10'000, 1, {.tenant = 1});  // gains nothing for its tenant
+  for (int i = 0; i < 20; ++i) {
+    driver.step();
+    EXPECT_LE(std::abs(a.n_work - b.n_work), 100);
+  }
+  Driver::Job& late = driver.add(100, 1, {.tenant = 3});
+  driver.step();
+  EXPECT_EQ(late.answered_at, driver.n_steps() - 1);  // level with the others, and earlier done
+  driver.run_to_end(10'000);
+  EXPECT_LT(a.ended_at, later.started_at + 2);
+}
+
+// While every tenant has prompts in line, none gets ahead of another by more than
+// a prompt and a step.
+TEST(Scheduler, ServiceIsLevel) {
+  std::mt19937 random(5);
+  for (int round = 0; round < 30; ++round) {
+    Driver driver(2000, 8, {6, 32});
+    for (int i = 0; i < 600; ++i) {
+      const auto tenant = static_cast<std::uint64_t>(random() % 10 < 7 ? 0 : 1 + random() % 2);
+      driver.add(1 + static_cast<std::int64_t>(random() % 60), 1 + random() % 3,
+                 {.tenant = tenant});
+    }
+    for (int step = 0; step < 150; ++step) {
+      driver.step();
+      std::map<std::uint64_t, std::int64_t> served;
+      for (const auto& job : driver.jobs()) served[job->sequence.tenant] += job->n_work;
+      for (const auto& [tenant, n] : served) ASSERT_LE(std::abs(n - served[0]), 60 + 32);
+    }
+  }
+}
+
+TEST(Scheduler, TwinsWaitForTheOneThatComputes) {
+  Driver driver(1000, 4, {8, 512});
+  for (int i = 0; i < 4; ++i) driver.add(102, 3, {.salt = 5});
+  driver.add(102, 3, {.tenant = 9, .salt = 5});  // what another tenant computes is no twin
+  EXPECT_EQ(driver.step().size(), 2U);
+  EXPECT_EQ(driver.step().size(), 5U);
+  std::int64_t n_work = 0;
+  for (const auto& job : driver.jobs()) n_work += job->n_work;
+  EXPECT_EQ(n_work, 2 * (102 + 1) + 3 * 2);
+  EXPECT_EQ(driver.jobs()[1]->sequence.n_reused, 100);
+  driver.run_to_end(10);
+}
+
+TEST(Scheduler, LaterTurnsFindWhatEarlierOnesSaid) {
+  Driver driver(100, 4, {2, 64});
+  driver.add(10, 15, {.salt = 5});
+  driver.run_to_end(30);
+  Driver::Job& next = driver.add(40, 2, {.salt = 5});
+  driver.run_to_end(40);
+  EXPECT_EQ(next.sequence.n_reused, 24);  // the 25th was never computed
+  EXPECT_EQ(next.n_work, 40 - 24 + 1);
+  Driver::Job& again = driver.add(40, 2, {.salt = 5});
+  driver.run_to_end(50);
+  EXPECT_EQ(again.sequence.n_reused, 36);  // one token is left for its logits
+}
+
+TEST(Scheduler, WhoSharesNothingFindsNothing) {
+  Driver driver(100, 4, {2, 64});
+  driver.add(40, 2, {.salt = 5});
+  driver.run_to_end(30);
+  Sequence alone;
+  alone.id = 100;
+  alone.shares_pages = false;
+  for (std::int32_t i = 0; i < 40; ++i) alone.tokens.push_back(5 + i);
+  Scheduler scheduler(KvPages(100, 4), {2, 64});
+  scheduler.add(alone);
+  EXPECT_EQ(scheduler.plan()[0].n_tokens, 40);
+  scheduler.commit();
+  EXPECT_EQ(scheduler.pages().n_published(), 0);
+}
+
+TEST(Scheduler, StoredPagesAreLoadedOnceAndNotComputed) {
+  Driver driver(100, 4, {4, 64});
+  Driver::Job& other = driver.add(5, 30);
+  Driver::Job& first = driver.add(41, 2, {.salt = 5, .n_stored_pages = 10});
+  Driver::Job& twin = driver.add(41, 2, {.salt = 5, .n_stored_pages = 10});
+  for (int i = 0; i < 9; ++i) {
+    driver.step();
+    EXPECT_EQ(twin.sequence.state, i == 0 ? Sequence::State::kRunning : twin.sequence.state);
+  }
+  EXPECT_EQ(other.n_work, 5 + 8);  // loading holds up nobody
+  driver.run_to_end(100);
+  EXPECT_EQ(first.n_work, 2);
+  EXPECT_EQ(first.sequence.n_reused, 40);
+  EXPECT_EQ(twin.n_work, 2);
+}
+
+TEST(Scheduler, ABudgetOfPromptsLeavesAnswersAlone) {
+  Driver driver(10'000, 4, {8, 512});
+  Driver::Job& answer = driver.add(1, 1000);
+  driver.step();
+  Driver::Job& long_one = driver.add(2000, 1, {.tenant = 1});
+  Driver::Job& after = driver.add(20, 1, {.tenant = 1});  // waits for its tenant's first
+  driver.add(50, 1, {.tenant = 2});
+  driver.step({100, 10});
+  EXPECT_EQ(answer.n_work, 2);
+  EXPECT_EQ(long_one.n_work, 10);
+  EXPECT_EQ(after.n_work, 0);
+  EXPECT_EQ(driver.jobs()[3]->n_work, 50);
+  driver.step({0, 0});
+  EXPECT_EQ(answer.n_work, 3);
+  EXPECT_EQ(long_one.n_work, 10);
+  driver.cancel(answer);
+  driver.step({1, 1});  // nobody answers: as much as fits
+  EXPECT_EQ(long_one.n_work, 522);
 }
 
 }  // namespace

@@ -211,16 +211,16 @@ RequestParser::Progress RequestParser::parse(std::string& input) {
   }
   input.erase(0, n_used);
   if (beast_->refusal.status != 0) return refuse(beast_->refusal.status, beast_->refusal.detail);
-  if (!error || error == beast::http::error::need_more) {
-    if (!beast_->is_header_done()) return refuse(400, "the request line is malformed");
-  } else {
+  if (error && error != beast::http::error::need_more) {
     return refuse_parse_error(error == beast::http::error::body_limit,
                               error == beast::http::error::bad_version);
   }
+  if (!beast_->is_header_done()) return refuse(400, "the request line is malformed");
   if (beast_->is_done()) return Progress::kDone;
   // What Beast leaves is an unfinished chunk header or trailer.
-  if (input.size() > limits_.max_header_bytes)
+  if (input.size() > limits_.max_header_bytes) {
     return refuse(431, "chunk header or trailer too large");
+  }
   return Progress::kBody;
 }
 

@@ -20,7 +20,8 @@ std::size_t complete_prefix(std::string_view text) {
 }  // namespace
 
 std::string StreamingDetokenizer::push(TokenId id) {
-  tokenizer_->decode_next(id, skip_special_, state_, held_);
+  const bool skip = skip_special_ && std::find(shown_.begin(), shown_.end(), id) == shown_.end();
+  tokenizer_->decode_next(id, skip, state_, held_);
   const std::size_t n = complete_prefix(held_);
   std::string out = replace_invalid_utf8(std::string_view(held_).substr(0, n));
   held_.erase(0, n);

@@ -41,8 +41,8 @@ OrRefusal<void> answer(const Call& call, const MessagesRequest& request,
 
 OrRefusal<void> count(const Call& call, const MessagesRequest& request,
                       const std::shared_ptr<const ServedModel>& model) {
-  ONDOL_TRY(const auto ids, messages_prompt_ids(request, *model));
-  call.exchange->reply(json_response(json::object{{"input_tokens", ids.size()}}));
+  ONDOL_TRY(const RenderedChat chat, render_messages(request, *model));
+  call.exchange->reply(json_response(json::object{{"input_tokens", chat.ids.size()}}));
   return {};
 }
 

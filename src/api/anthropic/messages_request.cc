@@ -24,13 +24,16 @@ void read_sampling(Fields& fields, SamplingFields& out) {
 
 // How long a model thinks is its own business: max_tokens bounds thought and answer together.
 // Without the field it does not think, where its template has a switch for that.
-void read_thinking(Fields& fields, json::object& chat) {
+// True: the model has to be one that can.
+bool read_thinking(Fields& fields, json::object& chat) {
   bool thinks = false;
+  bool must_think = false;
   if (auto thinking = fields.object("thinking")) {
     thinking->require("type");
     const auto type = thinking->word("type", {"enabled", "disabled", "adaptive"});
     thinks = type != "disabled";
-    if (type == "enabled") {
+    must_think = type == "enabled";
+    if (must_think) {
       thinking->require("budget_tokens");
       thinking->integer("budget_tokens", kMinThinkingTokens, kMaxTokensLimit);
     }
@@ -38,6 +41,7 @@ void read_thinking(Fields& fields, json::object& chat) {
     thinking->refuse_unknown();
   }
   chat["chat_template_kwargs"] = json::object{{"enable_thinking", thinks}};
+  return must_think;
 }
 
 void read_output_config(Fields& fields, json::object& chat) {
@@ -129,7 +133,8 @@ OrRefusal<MessagesRequest> read_messages_request(std::string_view body, Purpose 
   common.model = fields.string("model").value_or("");
   json::object chat = {{"messages", read_conversation(fields)}};
   read_tools(fields, chat);
-  read_thinking(fields, chat);
+  MessagesRequest out;
+  out.must_think = read_thinking(fields, chat);
   read_output_config(fields, chat);
   read_notes(fields);
   read_unsupported(fields);
@@ -141,7 +146,6 @@ OrRefusal<MessagesRequest> read_messages_request(std::string_view body, Purpose 
     common.stream = fields.flag("stream").value_or(false);
     read_sampling(fields, common.sampling);
   }
-  MessagesRequest out;
   out.prefill = take_prefill(fields, chat);
   fields.refuse_unknown();
   if (refusal) return tl::unexpected(*std::move(refusal));
@@ -153,22 +157,20 @@ OrRefusal<MessagesRequest> read_messages_request(std::string_view body, Purpose 
   return out;
 }
 
-OrRefusal<std::vector<std::int32_t>> messages_prompt_ids(const MessagesRequest& request,
-                                                         const ServedModel& model) {
-  if (request.prefill.empty()) return chat_prompt_ids(model, request.chat.prompt);
-  ONDOL_TRY(const std::string text, chat_prompt_text(model, request.chat.prompt));
-  ONDOL_TRY(auto ids, model.tokenizer->encode(text + request.prefill, {.add_special = false}));
-  return ids;
+OrRefusal<RenderedChat> render_messages(const MessagesRequest& request, const ServedModel& model) {
+  if (request.must_think && model.chat_format.reasoning == nullptr) {
+    return tl::unexpected(
+        unsupported_parameter("thinking", "thinking: this model does not think before it answers"));
+  }
+  auto text = chat_text(model, request.chat.prompt);
+  if (!text) return tl::unexpected(in_own_words(text.error()));
+  return tokenize_chat(model, *text + request.prefill);
 }
 
 OrRefusal<GenerationPlan> messages_plan(const MessagesRequest& request,
                                         std::shared_ptr<const ServedModel> model) {
-  const auto make = [&]() -> OrRefusal<GenerationPlan> {
-    if (request.prefill.empty()) return chat_plan(request.chat, std::move(model));
-    ONDOL_TRY(auto ids, messages_prompt_ids(request, *model));
-    return chat_plan_of(request.chat, std::move(ids), std::move(model));
-  };
-  auto plan = make();
+  ONDOL_TRY(RenderedChat chat, render_messages(request, *model));
+  auto plan = chat_plan_of(request.chat, std::move(chat), std::move(model));
   if (!plan) return tl::unexpected(in_own_words(plan.error()));
   return plan;
 }

@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "api/chat_request.h"
 
@@ -17,6 +16,7 @@ enum class Purpose : std::uint8_t { kAnswer, kCount };
 
 struct MessagesRequest {
   ChatRequest chat;
+  bool must_think = false;  // thinking.type is "enabled"
   /// The text of the last message if that was the assistant's: the answer goes on from it.
   std::string prefill;
 };
@@ -24,9 +24,8 @@ struct MessagesRequest {
 /// Errors: 400.
 OrRefusal<MessagesRequest> read_messages_request(std::string_view body, Purpose purpose);
 
-/// What the model sees of it. Errors: 400.
-OrRefusal<std::vector<std::int32_t>> messages_prompt_ids(const MessagesRequest& request,
-                                                         const ServedModel& model);
+/// What the model is to see. Errors: 400.
+OrRefusal<RenderedChat> render_messages(const MessagesRequest& request, const ServedModel& model);
 /// Errors: 400.
 OrRefusal<GenerationPlan> messages_plan(const MessagesRequest& request,
                                         std::shared_ptr<const ServedModel> model);

@@ -10,7 +10,7 @@ namespace ondol::api::anthropic {
 namespace {
 
 namespace json = boost::json;
-using Kind = OutputPiece::Kind;
+using Kind = text::OutputPiece::Kind;
 
 constexpr std::string_view kMessagePrefix = "msg_";
 constexpr std::string_view kCallPrefix = "toolu_";
@@ -51,7 +51,7 @@ json::object stop_json(const MessageHead& head, const AnswerEnd& end, const Usag
 }
 
 // A block as it begins, and what its pieces are called.
-json::object empty_block(const OutputPiece& piece) {
+json::object empty_block(const text::OutputPiece& piece) {
   switch (piece.kind) {
     case Kind::kReasoning:
       return {{"type", "thinking"}, {"thinking", ""}, {"signature", ""}};
@@ -67,7 +67,7 @@ json::object empty_block(const OutputPiece& piece) {
   return {{"type", "text"}, {"text", ""}};
 }
 
-json::object delta_json(const OutputPiece& piece) {
+json::object delta_json(const text::OutputPiece& piece) {
   switch (piece.kind) {
     case Kind::kReasoning:
       return {{"type", "thinking_delta"}, {"thinking", piece.text}};
@@ -94,7 +94,7 @@ class MessageReply : public GenerationSink {
   void begin() override {}
 
   void delta(std::size_t /*answer*/, AnswerDelta delta) override {
-    for (const OutputPiece& piece : delta.pieces) {
+    for (const text::OutputPiece& piece : delta.pieces) {
       if (begins_block(open_, piece.kind)) {
         close();
         block_ = empty_block(piece);
@@ -164,7 +164,7 @@ class MessageStream : public GenerationSink {
   }
 
   void delta(std::size_t /*answer*/, AnswerDelta delta) override {
-    for (const OutputPiece& piece : delta.pieces) {
+    for (const text::OutputPiece& piece : delta.pieces) {
       if (begins_block(open_, piece.kind)) {
         close();
         send("content_block_start", {{"index", n_blocks_}, {"content_block", empty_block(piece)}});

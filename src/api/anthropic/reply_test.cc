@@ -9,7 +9,7 @@ namespace ondol::api::anthropic {
 namespace {
 
 namespace json = boost::json;
-using Kind = OutputPiece::Kind;
+using Kind = text::OutputPiece::Kind;
 
 MessageHead head(bool stream) {
   MessageHead out;
@@ -21,7 +21,7 @@ MessageHead head(bool stream) {
   return out;
 }
 
-const std::vector<OutputPiece> kPieces = {
+const std::vector<text::OutputPiece> kPieces = {
     {Kind::kReasoning, 0, "hm"},        {Kind::kReasoning, 0, "."},
     {Kind::kContent, 0, "Hi"},          {Kind::kContent, 0, " \"you\""},
     {Kind::kCallStart, 0, "f"},         {Kind::kCallArguments, 0, "{\"a\":"},
@@ -38,11 +38,12 @@ Usage usage() {
 }
 
 // The reply to an answer of these pieces, each in a delta of its own.
-std::string reply_of(bool stream, const std::vector<OutputPiece>& pieces, const AnswerEnd& end) {
+std::string reply_of(bool stream, const std::vector<text::OutputPiece>& pieces,
+                     const AnswerEnd& end) {
   const auto exchange = post_json("/v1/messages", "");
   const auto sink = make_answer(head(stream), exchange);
   sink->begin();
-  for (const OutputPiece& piece : pieces) sink->delta(0, {{piece}, {}});
+  for (const text::OutputPiece& piece : pieces) sink->delta(0, {{piece}, {}});
   sink->answer_end(0, end);
   sink->end(usage());
   EXPECT_EQ(exchange->response.status, 200);
@@ -143,7 +144,7 @@ TEST(AnthropicReply, WhyItEnded) {
 }
 
 TEST(AnthropicReply, ACallThatWasCutIsNotTold) {
-  const std::vector<OutputPiece> cut = {
+  const std::vector<text::OutputPiece> cut = {
       {Kind::kContent, 0, "so"}, {Kind::kCallStart, 0, "f"}, {Kind::kCallArguments, 0, "{\"a\": "}};
   const json::object reply = json::parse(reply_of(false, cut, end_of("length"))).as_object();
   EXPECT_EQ(reply.at("content").as_array().size(), 1U);

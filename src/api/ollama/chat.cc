@@ -50,7 +50,7 @@ OrRefusal<void> answer(const Call& call, const OllamaChat& request,
   head.wants_logprobs = request.common.n_top_logprobs >= 0;
   head.started_at = call.started_at;
   head.loaded_at = std::chrono::steady_clock::now();
-  ONDOL_TRY_VOID(check_context(request.common, *model));
+  ONDOL_TRY_VOID(check_model(request.common, *model));
   if (!request.chat) {
     call.exchange->reply(json_response(load_reply(head)));
     return {};

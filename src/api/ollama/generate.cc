@@ -82,7 +82,7 @@ OrRefusal<std::string> next_turn(const ServedModel& model, const ChatPrompt& pro
   turns.messages = json::array{json::object{{"role", "user"}, {"content", "-"}},
                                json::object{{"role", "assistant"}, {"content", kAnswer}},
                                json::object{{"role", "user"}, {"content", user}}};
-  ONDOL_TRY(const std::string text, chat_prompt_text(model, turns));
+  ONDOL_TRY(const std::string text, chat_text(model, turns));
   const std::size_t at = text.find(kAnswer);
   if (at == std::string::npos) {
     return tl::unexpected(bad_parameter(
@@ -91,31 +91,41 @@ OrRefusal<std::string> next_turn(const ServedModel& model, const ChatPrompt& pro
   return text.substr(at + kAnswer.size());
 }
 
-// The prompt's ids if they are not those of system and prompt in the chat template.
-OrRefusal<std::optional<std::vector<std::int32_t>>> own_ids(const GenerateRequest& request,
-                                                            const ServedModel& model) {
-  std::optional<std::vector<std::int32_t>> out;
-  const bool is_plain = request.raw || !model.chat_template;
-  if (is_plain && request.has_system) {
+// The prompt without the chat template: behind the context, if there is one.
+OrRefusal<RenderedChat> plain_prompt(const GenerateRequest& request, const ServedModel& model) {
+  if (request.has_system) {
     return tl::unexpected(bad_parameter("system", "system: this model has no chat template"));
   }
-  if (!is_plain && request.context.empty()) return out;
-  std::string text = request.prompt;
-  if (!is_plain) {
-    ONDOL_TRY(text, next_turn(model, request.chat.prompt, request.prompt));
+  RenderedChat out;
+  ONDOL_TRY(out.ids,
+            model.tokenizer->encode(request.prompt, {.add_special = request.context.empty()}));
+  return out;
+}
+
+OrRefusal<RenderedChat> prompt_of(const GenerateRequest& request, const ServedModel& model) {
+  if (!request.raw && model.chat_template && request.context.empty()) {
+    return render_chat(model, request.chat.prompt);
   }
-  const bool add_special = is_plain && request.context.empty();
-  ONDOL_TRY(const auto ids, model.tokenizer->encode(text, {.add_special = add_special}));
-  out = request.context;
-  out->insert(out->end(), ids.begin(), ids.end());
+  RenderedChat out;
+  if (request.raw || !model.chat_template) {
+    ONDOL_TRY(out, plain_prompt(request, model));
+  } else {
+    ONDOL_TRY(const std::string text, next_turn(model, request.chat.prompt, request.prompt));
+    ONDOL_TRY(out, tokenize_chat(model, text));
+  }
+  out.ids.insert(out.ids.begin(), request.context.begin(), request.context.end());
   return out;
 }
 
 OrRefusal<GenerationPlan> plan_of(const GenerateRequest& request,
                                   std::shared_ptr<const ServedModel> model) {
-  ONDOL_TRY(auto ids, own_ids(request, *model));
-  auto plan = ids ? chat_plan_of(request.chat, *std::move(ids), std::move(model))
-                  : chat_plan(request.chat, std::move(model));
+  const auto make = [&]() -> OrRefusal<GenerationPlan> {
+    ONDOL_TRY(RenderedChat prompt, prompt_of(request, *model));
+    ONDOL_TRY(GenerationPlan plan, chat_plan_of(request.chat, std::move(prompt), std::move(model)));
+    if (request.raw) plan.parser.reset();  // nor is the answer taken apart
+    return plan;
+  };
+  auto plan = make();
   if (plan) return plan;
   Refusal refusal = in_own_words(plan.error());
   if (refusal.param != "messages") return tl::unexpected(std::move(refusal));
@@ -131,7 +141,7 @@ OrRefusal<void> answer(const Call& call, const GenerateRequest& request,
   head.wants_logprobs = request.common.n_top_logprobs >= 0;
   head.started_at = call.started_at;
   head.loaded_at = std::chrono::steady_clock::now();
-  ONDOL_TRY_VOID(check_context(request.common, *model));
+  ONDOL_TRY_VOID(check_model(request.common, *model));
   if (request.prompt.empty()) {
     call.exchange->reply(json_response(load_reply(head)));
     return {};

@@ -69,6 +69,7 @@ json::object show_json(const ModelCard& card, const ServedModel* model) {
   if (model != nullptr && model->chat_template) {
     out["template"] = model->chat_template->source();
     capabilities.emplace_back("tools");
+    if (model->chat_format.reasoning != nullptr) capabilities.emplace_back("thinking");
   }
   out["model_info"] = json::object{{"general.architecture", card.family},
                                    {"general.parameter_count", card.n_parameters},

@@ -12,7 +12,7 @@ namespace ondol::api::ollama {
 namespace {
 
 namespace json = boost::json;
-using Kind = OutputPiece::Kind;
+using Kind = text::OutputPiece::Kind;
 
 constexpr std::size_t kMaxArgumentsDepth = 128;
 
@@ -54,7 +54,7 @@ class AnswerSink : public GenerationSink {
   }
 
   void delta(std::size_t /*answer*/, AnswerDelta delta) override {
-    for (const OutputPiece& piece : delta.pieces) add(piece);
+    for (const text::OutputPiece& piece : delta.pieces) add(piece);
     if (head_.wants_logprobs) {
       append_logprobs(*head_.model->tokenizer, delta.tokens, part_.logprobs);
     }
@@ -96,7 +96,7 @@ class AnswerSink : public GenerationSink {
   }
 
  private:
-  void add(const OutputPiece& piece) {
+  void add(const text::OutputPiece& piece) {
     if (piece.kind != Kind::kCallArguments) close_call();
     switch (piece.kind) {
       case Kind::kContent:

@@ -9,7 +9,7 @@ namespace ondol::api::ollama {
 namespace {
 
 namespace json = boost::json;
-using Kind = OutputPiece::Kind;
+using Kind = text::OutputPiece::Kind;
 
 AnswerHead head(Form form, bool stream) {
   auto model = std::make_shared<ServedModel>();
@@ -35,12 +35,12 @@ std::string timeless(std::string text) {
   return without_ids(text, "call_");
 }
 
-std::string reply_of(AnswerHead head, const std::vector<OutputPiece>& pieces,
+std::string reply_of(AnswerHead head, const std::vector<text::OutputPiece>& pieces,
                      std::string_view reason) {
   const auto exchange = post_json("/api/chat", "");
   const auto sink = make_answer(std::move(head), exchange);
   sink->begin();
-  for (const OutputPiece& piece : pieces) sink->delta(0, {{piece}, {}});
+  for (const text::OutputPiece& piece : pieces) sink->delta(0, {{piece}, {}});
   AnswerEnd end;
   end.reason = reason;
   end.timings.prefill_ms = 1.5;
@@ -55,7 +55,7 @@ std::string reply_of(AnswerHead head, const std::vector<OutputPiece>& pieces,
   return timeless(exchange->response.body);
 }
 
-const std::vector<OutputPiece> kPieces = {
+const std::vector<text::OutputPiece> kPieces = {
     {Kind::kReasoning, 0, "hm"},          {Kind::kContent, 0, "Hi"},
     {Kind::kContent, 0, " \"you\""},      {Kind::kCallStart, 0, "f"},
     {Kind::kCallArguments, 0, "{\"a\":"}, {Kind::kCallArguments, 0, " [1]}"},
@@ -92,7 +92,8 @@ TEST(OllamaReply, WholeChatExactly) {
 TEST(OllamaReply, GenerateExactly) {
   AnswerHead whole = head(Form::kGenerate, false);
   whole.context = {5, 6};
-  const std::vector<OutputPiece> pieces = {{Kind::kReasoning, 0, "hm"}, {Kind::kContent, 0, "Hi"}};
+  const std::vector<text::OutputPiece> pieces = {{Kind::kReasoning, 0, "hm"},
+                                                 {Kind::kContent, 0, "Hi"}};
   EXPECT_EQ(reply_of(whole, pieces, "length"),
             R"({"model":"fake","created_at":"*","response":"Hi","thinking":"hm","done":true,)"
             R"("done_reason":"length","context":[5,6,7,8],)" +

@@ -231,7 +231,11 @@ Refusal in_own_words(Refusal refusal) {
   return refusal;
 }
 
-OrRefusal<void> check_context(const CommonFields& common, const ServedModel& model) {
+OrRefusal<void> check_model(const CommonFields& common, const ServedModel& model) {
+  if (common.think.value_or(false) && model.chat_format.reasoning == nullptr) {
+    return tl::unexpected(
+        unsupported_parameter("think", "think: this model does not think before it answers"));
+  }
   const std::int64_t max_context = model.engine->options().max_context;
   if (common.num_ctx <= max_context) return {};
   return tl::unexpected(bad_parameter(

@@ -50,8 +50,8 @@ OrRefusal<ChatRequest> chat_request_of(const CommonFields& common, boost::json::
 /// A refusal about the chat completion, in the words of this wire.
 Refusal in_own_words(Refusal refusal);
 
-/// Errors: 400 when the served context is smaller than num_ctx.
-OrRefusal<void> check_context(const CommonFields& common, const ServedModel& model);
+/// Errors: 400 when the served context is smaller than num_ctx, or the model cannot think.
+OrRefusal<void> check_model(const CommonFields& common, const ServedModel& model);
 
 /// 400: an empty request with keep_alive 0 asks for what the server decides itself.
 Refusal no_unloading();

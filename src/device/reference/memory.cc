@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <new>
 #include <stdexcept>
@@ -118,6 +119,41 @@ void ReferenceDevice::download(const Tensor& from, std::span<float> to) {
 
 std::span<const float> ReferenceDevice::host_view(const Tensor& from) {
   return {floats(from), static_cast<std::size_t>(from.n_elements())};
+}
+
+std::string ReferenceDevice::kv_page_format() const { return "reference 1"; }
+
+// A layer's keys of the page, then its values; then the next layer's.
+std::size_t ReferenceDevice::kv_page_bytes(const KvCache& cache) const {
+  const KvCacheShape& shape = cache.shape();
+  return sizeof(float) * static_cast<std::size_t>(2 * shape.n_layers * shape.page_tokens *
+                                                  shape.n_kv_heads * shape.d_head);
+}
+
+void ReferenceDevice::read_kv_page(const KvCache& cache, std::int64_t page,
+                                   std::span<std::byte> to) {
+  const auto& kv = static_cast<const FloatKvCache&>(cache);
+  const KvCacheShape& shape = cache.shape();
+  ONDOL_CHECK(to.size() == kv_page_bytes(cache) && page >= 0 && page < shape.n_pages);
+  const std::size_t n = to.size() / static_cast<std::size_t>(2 * shape.n_layers);
+  std::byte* at = to.data();
+  for (std::int64_t layer = 0; layer < shape.n_layers; ++layer, at += 2 * n) {
+    std::memcpy(at, kv.key(layer, page * shape.page_tokens), n);
+    std::memcpy(at + n, kv.value(layer, page * shape.page_tokens), n);
+  }
+}
+
+void ReferenceDevice::write_kv_page(KvCache& cache, std::int64_t page,
+                                    std::span<const std::byte> from) {
+  auto& kv = static_cast<FloatKvCache&>(cache);
+  const KvCacheShape& shape = cache.shape();
+  ONDOL_CHECK(from.size() == kv_page_bytes(cache) && page >= 0 && page < shape.n_pages);
+  const std::size_t n = from.size() / static_cast<std::size_t>(2 * shape.n_layers);
+  const std::byte* at = from.data();
+  for (std::int64_t layer = 0; layer < shape.n_layers; ++layer, at += 2 * n) {
+    std::memcpy(kv.key(layer, page * shape.page_tokens), at, n);
+    std::memcpy(kv.value(layer, page * shape.page_tokens), at + n, n);
+  }
 }
 
 }  // namespace reference

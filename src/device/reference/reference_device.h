@@ -102,6 +102,10 @@ class ReferenceDevice final : public Device {
   void download(const Tensor& from, std::span<float> to) override;
   std::span<const float> host_view(const Tensor& from) override;
   void wait() override {}
+  std::string kv_page_format() const override;
+  std::size_t kv_page_bytes(const KvCache& cache) const override;
+  void read_kv_page(const KvCache& cache, std::int64_t page, std::span<std::byte> to) override;
+  void write_kv_page(KvCache& cache, std::int64_t page, std::span<const std::byte> from) override;
 
   // matmul.cc
   void embed(std::span<const std::int32_t> ids, const Weight& table, float scale,

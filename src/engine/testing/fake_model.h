@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -79,6 +79,22 @@ class FakeDevice : public device::Device {
   void download(const device::Tensor&, std::span<float>) override { bug(); }
   std::span<const float> host_view(const device::Tensor&) override { return {}; }
   void wait() override {}
+  std::string kv_page_format() const override { return "fake"; }
+  std::size_t kv_page_bytes(const device::KvCache& cache) const override {
+    return static_cast<std::size_t>(cache.shape().page_tokens) * sizeof(FakeCache::Slot);
+  }
+  void read_kv_page(const device::KvCache& cache, std::int64_t page,
+                    std::span<std::byte> to) override {
+    const auto& slots = dynamic_cast<const FakeCache&>(cache).slots;
+    std::memcpy(to.data(), &slots.at(static_cast<std::size_t>(page * cache.shape().page_tokens)),
+                to.size());
+  }
+  void write_kv_page(device::KvCache& cache, std::int64_t page,
+                     std::span<const std::byte> from) override {
+    auto& slots = dynamic_cast<FakeCache&>(cache).slots;
+    std::memcpy(&slots.at(static_cast<std::size_t>(page * cache.shape().page_tokens)), from.data(),
+                from.size());
+  }
   void embed(std::span<const std::int32_t>, const device::Weight&, float, device::Tensor) override {
     bug();
   }
