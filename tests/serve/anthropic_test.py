@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Anthropic's own Python client against the real server."""
+import json
 import unittest
 
 import anthropic
@@ -7,6 +8,9 @@ import anthropic
 import serving
 
 KEY = "a-key-for-tests"
+WEATHER = {"name": "get_weather", "description": "The weather of a city", "input_schema": {
+    "type": "object", "properties": {"city": {"type": "string", "maxLength": 20}, "unit": {"enum": ["C", "F"]}},
+    "required": ["city", "unit"], "additionalProperties": False}}
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
 
 
@@ -80,6 +84,31 @@ class Client(serving.ServeTest):
         warm = self.create(max_tokens=1, messages=long)
         self.assertEqual(n_input(warm), n_input(cold))
         self.assertGreater(warm.usage.cache_read_input_tokens, cold.usage.cache_read_input_tokens)
+
+    def test_tools(self):
+        asked = {"messages": [{"role": "user", "content": "What is the weather in Paris?"}], "tools": [WEATHER],
+                 "tool_choice": {"type": "any", "disable_parallel_tool_use": True}, "max_tokens": 80}
+        whole = self.create(**asked)
+        self.assertEqual(whole.stop_reason, "tool_use")
+        call = whole.content[-1]
+        self.assertEqual((call.type, call.name, set(call.input)), ("tool_use", "get_weather", {"city", "unit"}))
+        with self.client.messages.stream(model=serving.MODEL, extra_body={"temperature": 0}, **asked) as stream:
+            streamed = stream.get_final_message()
+        self.assertEqual([b.type for b in streamed.content], [b.type for b in whole.content])
+        self.assertEqual(streamed.content[-1].input, call.input)
+        result = {"type": "tool_result", "tool_use_id": call.id, "content": "21 degrees"}
+        answer = self.create(max_tokens=16, tools=[WEATHER], tool_choice={"type": "none"}, messages=[
+            *asked["messages"], {"role": "assistant", "content": whole.content}, {"role": "user", "content": [result]}])
+        self.assertEqual([b.type for b in answer.content], ["text"])
+        count = self.client.messages.count_tokens
+        self.assertGreater(count(model=serving.MODEL, messages=asked["messages"], tools=[WEATHER]).input_tokens,
+                           count(model=serving.MODEL, messages=asked["messages"]).input_tokens)
+
+    def test_an_answer_by_a_schema(self):
+        schema = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"],
+                  "additionalProperties": False}
+        reply = self.create(max_tokens=40, output_config={"format": {"type": "json_schema", "schema": schema}})
+        self.assertEqual(set(json.loads(reply.content[0].text)), {"city"})
 
     def test_errors_are_the_clients_own(self):
         for more, kind in (({"extra_body": {"temperature": 2}}, anthropic.BadRequestError),

@@ -88,6 +88,42 @@ class Client(serving.ServeTest):
         self.assertEqual(caught.exception.status_code, 400)
         self.assertIn("options.num_ctx is 4096, but this model is served with 2048", caught.exception.error)
 
+    def test_formats(self):
+        reply = self.chat(format="json", options={**GREEDY, "num_predict": 60})
+        self.assertTrue(reply.message.content.startswith("{"), reply.message.content)
+        if reply.done_reason == "stop":
+            self.assertIsInstance(json.loads(reply.message.content), dict)
+        schema = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"],
+                  "additionalProperties": False}
+        reply = self.client.generate(serving.MODEL, "Name a city.", format=schema, options={"num_predict": 60})
+        self.assertEqual(set(json.loads(reply.response)), {"city"})
+
+    def test_tools(self):
+        def get_weather(city: str) -> str:
+            """The weather of a city.
+
+            Args:
+                city: its name
+            """
+            return city
+
+        asked = [{"role": "user", "content": "What is the weather in Paris? Call get_weather."}]
+        reply = self.chat(messages=asked, tools=[get_weather], options={"temperature": 0, "num_predict": 60})
+        for call in reply.message.tool_calls or []:
+            self.assertEqual((call.function.name, set(call.function.arguments)), ("get_weather", {"city"}))
+        parts = list(self.chat(messages=asked, tools=[get_weather], stream=True,
+                               options={"temperature": 0, "num_predict": 60}))
+        self.assertEqual("".join(p.message.content for p in parts), reply.message.content)
+        self.assertEqual([c for p in parts for c in p.message.tool_calls or []], list(reply.message.tool_calls or []))
+        called = {"role": "assistant", "tool_calls": [
+            {"function": {"name": "get_weather", "arguments": {"city": "Paris"}}}]}
+        result = {"role": "tool", "tool_name": "get_weather", "content": "21 degrees and sunny"}
+        answer = self.chat(messages=[*asked, called, result], tools=[get_weather])
+        self.assertGreater(answer.prompt_eval_count, reply.prompt_eval_count)
+        with self.assertRaises(ollama.ResponseError) as caught:
+            self.chat(think=True)
+        self.assertIn("think", caught.exception.error)
+
     def test_logprobs(self):
         reply = self.chat(logprobs=True, top_logprobs=2, options={**GREEDY, "num_predict": 4})
         self.assertEqual(len(reply.logprobs), 4)

@@ -116,6 +116,13 @@ TEST(Anthropic, BadRequestsNameTheField) {
           {R"("max_tokens":1,"tools":[{"name":"f"}])", "tools[0].input_schema"},
           {R"("max_tokens":1,"tools":[{"type":"web_search_20250305","name":"f","input_schema":{}}])",
            "tools[0].type"},
+          {R"("max_tokens":1,"tools":[{"name":"a b","input_schema":{"type":"object"}}])",
+           "tools[0].name"},
+          {R"("max_tokens":1,"tools":[{"name":"f","input_schema":{"type":"nonsense"}}])",
+           "tools[0].input_schema"},
+          {R"("max_tokens":1,"output_config":{"format":{"type":"json_schema","schema":{"type":"no"}}})",
+           "output_config.format.schema"},
+          {R"("max_tokens":1,"thinking":{"type":"enabled","budget_tokens":1024})", "thinking"},
           {R"("max_tokens":1,"tool_choice":{"type":"tool"})", "tool_choice.name"},
           {R"("max_tokens":1,"tool_choice":{"type":"auto","x":1})", "tool_choice.x"},
           {R"("max_tokens":1,"mcp_servers":[])", "mcp_servers"}}) {
