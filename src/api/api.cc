@@ -66,8 +66,9 @@ void Api::handle(std::shared_ptr<http::Exchange> exchange) {
   call.started_at = std::chrono::steady_clock::now();
   call.api = this;
   const http::Request& request = exchange->request();
+  const Wire wire = wire_of(request.path);
   if (const auto good = origins_.check(request); !good) {
-    return exchange->reply(error_response(good.error()));
+    return exchange->reply(error_response(good.error(), wire));
   }
   call.exchange =
       std::make_shared<RoutedExchange>(exchange, origins_.cors_headers(request), nullptr);
@@ -78,13 +79,13 @@ void Api::handle(std::shared_ptr<http::Exchange> exchange) {
   const bool is_public = match.route != nullptr && match.route->door == Door::kPublic;
   if (!is_public) {
     auto caller = access_.admit(key_of(request.headers));
-    if (!caller) return call.exchange->reply(error_response(caller.error()));
+    if (!caller) return call.exchange->reply(error_response(caller.error(), wire));
     call.caller = *std::move(caller);
     call.exchange = std::make_shared<RoutedExchange>(std::move(exchange),
                                                      origins_.cors_headers(request), call.caller);
   }
   if (match.route == nullptr) {
-    return call.exchange->reply(error_response(no_route(request, match)));
+    return call.exchange->reply(error_response(no_route(request, match), wire));
   }
   call.rest = std::move(match.rest);
   guarded(call, [&] { match.route->run(call); });

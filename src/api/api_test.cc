@@ -47,6 +47,7 @@ std::shared_ptr<FakeExchange> call(const std::string& method, const std::string&
   return std::make_shared<FakeExchange>(std::move(request));
 }
 
+// Of the OpenAI wire.
 std::string error_code(const FakeExchange& exchange) {
   const json::object error = exchange.json().at("error").as_object();
   for (const auto& name : {"message", "type", "param", "code"}) EXPECT_TRUE(error.contains(name));
@@ -64,11 +65,16 @@ TEST(Api, EveryRouteNeedsTheKeyUnlessPublic) {
       open.insert(route.path);
       continue;
     }
-    EXPECT_EQ(error_code(*without), "missing_api_key");
+    const bool has_code = wire_of(path) == Wire::kOpenAi;
+    if (has_code) {
+      EXPECT_EQ(error_code(*without), "missing_api_key");
+    }
     const auto wrong =
         setting.ask(call(std::string(route.method), path, {{"Authorization", "Bearer wrong"}}));
     EXPECT_EQ(wrong->response.status, 401) << path;
-    EXPECT_EQ(error_code(*wrong), "invalid_api_key");
+    if (has_code) {
+      EXPECT_EQ(error_code(*wrong), "invalid_api_key");
+    }
     const auto right =
         setting.ask(call(std::string(route.method), path, {{"Authorization", "Bearer right-key"}}));
     EXPECT_NE(right->response.status, 401) << path;

@@ -4,7 +4,7 @@
 
 namespace ondol::api {
 
-OrRefusal<RenderedChat> render_chat(const ServedModel& model, const ChatPrompt& prompt) {
+OrRefusal<std::string> chat_text(const ServedModel& model, const ChatPrompt& prompt) {
   if (!model.chat_template) {
     return tl::unexpected(bad_parameter(
         "model", "this model has no chat template; it continues texts at /v1/completions",
@@ -17,7 +17,7 @@ OrRefusal<RenderedChat> render_chat(const ServedModel& model, const ChatPrompt& 
   options.bos_token = model.bos_token;
   options.eos_token = model.eos_token;
   options.extra = prompt.extra;
-  const auto rendered = model.chat_template->render(input.messages, options);
+  auto rendered = model.chat_template->render(input.messages, options);
   if (!rendered) {
     const bool is_ours = rendered.error().code == ErrorCode::kInvalidArgument ||
                          rendered.error().code == ErrorCode::kLimit;
@@ -25,11 +25,20 @@ OrRefusal<RenderedChat> render_chat(const ServedModel& model, const ChatPrompt& 
     return tl::unexpected(bad_parameter(
         "messages", "the model's chat template does not take them: " + rendered.error().detail));
   }
+  return *std::move(rendered);
+}
+
+OrRefusal<RenderedChat> tokenize_chat(const ServedModel& model, std::string_view text) {
   // The template has written BOS and turn marks itself.
   RenderedChat out;
-  ONDOL_TRY(out.ids, model.tokenizer->encode(*rendered, {.add_special = false}));
-  out.in_reasoning = text::opens_reasoning(model.chat_format, *rendered);
+  ONDOL_TRY(out.ids, model.tokenizer->encode(text, {.add_special = false}));
+  out.in_reasoning = text::opens_reasoning(model.chat_format, text);
   return out;
+}
+
+OrRefusal<RenderedChat> render_chat(const ServedModel& model, const ChatPrompt& prompt) {
+  ONDOL_TRY(const std::string text, chat_text(model, prompt));
+  return tokenize_chat(model, text);
 }
 
 }  // namespace ondol::api

@@ -6,6 +6,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/errors.h"
@@ -26,7 +28,12 @@ struct RenderedChat {
   bool in_reasoning = false;  // the template has opened the answer's reasoning
 };
 
-/// Errors: 400 when the model has no template, or the template refuses the messages.
+/// What the model is to see. Errors: 400 when the model has no template, or the template
+/// refuses the messages.
+OrRefusal<std::string> chat_text(const ServedModel& model, const ChatPrompt& prompt);
+/// Such a text as tokens.
+OrRefusal<RenderedChat> tokenize_chat(const ServedModel& model, std::string_view text);
+/// Both.
 OrRefusal<RenderedChat> render_chat(const ServedModel& model, const ChatPrompt& prompt);
 
 }  // namespace ondol::api

@@ -84,8 +84,7 @@ void read_unsupported(Fields& fields) {
 
 }  // namespace
 
-OrRefusal<ChatRequest> read_chat_request(std::string_view body) {
-  ONDOL_TRY(const json::object object, parse_object(body));
+OrRefusal<ChatRequest> read_chat_request(const json::object& object) {
   std::optional<Refusal> refusal;
   Fields fields(object, "", refusal);
   ChatRequest out;
@@ -106,6 +105,11 @@ OrRefusal<ChatRequest> read_chat_request(std::string_view body) {
 OrRefusal<GenerationPlan> chat_plan(const ChatRequest& request,
                                     std::shared_ptr<const ServedModel> model) {
   ONDOL_TRY(RenderedChat chat, render_chat(*model, request.prompt));
+  return chat_plan_of(request, std::move(chat), std::move(model));
+}
+
+OrRefusal<GenerationPlan> chat_plan_of(const ChatRequest& request, RenderedChat chat,
+                                       std::shared_ptr<const ServedModel> model) {
   GenerationPlan plan = request.common.plan_for(model);
   plan.max_tokens = request.max_tokens.value_or(kMaxTokensLimit);
   plan.n_top_logprobs = request.n_top_logprobs;

@@ -2,8 +2,8 @@
 // Owner: one request. Threads: plain value.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <optional>
-#include <string_view>
 
 #include "api/chat_prompt.h"
 #include "api/generation_fields.h"
@@ -20,10 +20,13 @@ struct ChatRequest {
 };
 
 /// Errors: 400.
-OrRefusal<ChatRequest> read_chat_request(std::string_view body);
+OrRefusal<ChatRequest> read_chat_request(const boost::json::object& object);
 
 /// Renders and tokenizes. Errors: 400.
 OrRefusal<GenerationPlan> chat_plan(const ChatRequest& request,
                                     std::shared_ptr<const ServedModel> model);
+/// The same for a prompt that was made otherwise.
+OrRefusal<GenerationPlan> chat_plan_of(const ChatRequest& request, RenderedChat chat,
+                                       std::shared_ptr<const ServedModel> model);
 
 }  // namespace ondol::api

@@ -4,10 +4,10 @@
 
 #include <bit>
 #include <boost/json.hpp>
-#include <cmath>
 #include <utility>
 
 #include "api/completion_request.h"
+#include "api/embedding.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "api/with_model.h"
@@ -39,14 +39,6 @@ OrRefusal<EmbeddingRequest> read_request(std::string_view body) {
   fields.refuse_unknown();
   if (refusal) return tl::unexpected(*std::move(refusal));
   return out;
-}
-
-void normalize(std::vector<float>& values) {
-  double squares = 0;
-  for (const float value : values) squares += static_cast<double>(value) * value;
-  if (squares <= 0) return;
-  const double scale = 1 / std::sqrt(squares);
-  for (float& value : values) value = static_cast<float>(value * scale);
 }
 
 std::string base64(const std::vector<float>& values) {
@@ -101,18 +93,9 @@ class EmbeddingReply : public GenerationSink {
 
 OrRefusal<void> embed(const Call& call, const EmbeddingRequest& request,
                       std::shared_ptr<const ServedModel> model) {
-  const std::int64_t d_model = model->engine->model_info().d_model;
-  if (request.dimensions && *request.dimensions != d_model) {
-    return tl::unexpected(unsupported_parameter(
-        "dimensions", "embeddings of this model have " + std::to_string(d_model) + " dimensions"));
-  }
   ONDOL_TRY(auto prompts, ids_of(request.inputs, *model, /*add_special=*/true));
-  GenerationPlan plan;
-  plan.prompts = std::move(prompts);
-  plan.prompt_param = "input";
-  plan.wants_embedding = true;
-  plan.model = std::move(model);
-  ONDOL_TRY_VOID(check_plan(plan));
+  ONDOL_TRY(GenerationPlan plan,
+            embedding_plan(std::move(prompts), "input", request.dimensions, std::move(model)));
   auto sink = std::make_unique<EmbeddingReply>(plan.model->card.id, request.is_base64,
                                                call.exchange, plan.prompts.size());
   start_generation(call, std::move(plan), std::move(sink));

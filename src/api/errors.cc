@@ -66,6 +66,32 @@ json::value or_null(const std::string& text) {
   return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
+// By Anthropic's list of errors; 503 is what it calls overloaded (529 is no standard status).
+std::string_view anthropic_type(int status) {
+  switch (status) {
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 404:
+      return "not_found_error";
+    case 413:
+      return "request_too_large";
+    case 429:
+      return "rate_limit_error";
+    case 503:
+      return "overloaded_error";
+    default:
+      return status < 500 ? kInvalidRequest : "api_error";
+  }
+}
+
+// For wires without a field of its own for the parameter.
+std::string whole_message(const Refusal& refusal) {
+  if (refusal.message.find(refusal.param) != std::string::npos) return refusal.message;
+  return refusal.param + ": " + refusal.message;
+}
+
 Refusal make(int status, std::string param, std::string message, std::string code) {
   Refusal out;
   out.status = status;
@@ -120,7 +146,28 @@ Refusal unavailable(std::string message, std::string code, int retry_after_s) {
 
 Refusal internal_error() { return Refusal(Error{ErrorCode::kInternal, "", "", "", "", ""}); }
 
-json::value error_json(const Refusal& refusal) {
+Refusal renamed(Refusal refusal, const std::string& param) {
+  if (!refusal.param.empty()) {
+    for (std::size_t at = 0; (at = refusal.message.find(refusal.param, at)) != std::string::npos;
+         at += param.size()) {
+      refusal.message.replace(at, refusal.param.size(), param);
+    }
+  }
+  refusal.param = param;
+  return refusal;
+}
+
+json::value error_json(const Refusal& refusal, Wire wire) {
+  switch (wire) {
+    case Wire::kOllama:
+      return json::object{{"error", whole_message(refusal)}};
+    case Wire::kAnthropic:
+      return json::object{{"type", "error"},
+                          {"error", json::object{{"type", anthropic_type(refusal.status)},
+                                                 {"message", whole_message(refusal)}}}};
+    case Wire::kOpenAi:
+      break;
+  }
   return json::object{{"error", json::object{{"message", refusal.message},
                                              {"type", refusal.type},
                                              {"param", or_null(refusal.param)},
@@ -131,8 +178,8 @@ http::Response json_response(const json::value& value) {
   return {200, {{"Content-Type", "application/json"}}, json::serialize(value)};
 }
 
-http::Response error_response(const Refusal& refusal) {
-  http::Response out = json_response(error_json(refusal));
+http::Response error_response(const Refusal& refusal, Wire wire) {
+  http::Response out = json_response(error_json(refusal, wire));
   out.status = refusal.status;
   if (refusal.retry_after_s > 0) {
     out.headers.emplace_back("Retry-After", std::to_string(refusal.retry_after_s));

@@ -1,6 +1,9 @@
 // What a client is told when it gets no answer: one table from the engine's error
-// codes to HTTP statuses and OpenAI error types, and the error object
-// {"error": {"message", "type", "param", "code"}} that all routes send.
+// codes to HTTP statuses and OpenAI error types, and the error object of each wire:
+//
+//   OpenAI     {"error": {"message", "type", "param", "code"}}
+//   Ollama     {"error": message}
+//   Anthropic  {"type": "error", "error": {"type", "message"}}
 //
 // A Refusal is written for the client: it holds no path, address or key. Values;
 // pure functions.
@@ -11,6 +14,7 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
+#include "api/wire.h"
 #include "base/error.h"
 #include "http/message.h"
 
@@ -44,10 +48,14 @@ Refusal unavailable(std::string message, std::string code, int retry_after_s);
 /// 500 of our own; what happened is for the log only.
 Refusal internal_error();
 
-boost::json::value error_json(const Refusal& refusal);
-http::Response error_response(const Refusal& refusal);
+/// The same about a parameter that this wire calls otherwise.
+Refusal renamed(Refusal refusal, const std::string& param);
 
-/// What the HTTP room refuses by itself, in the same form (ServerOptions::refuse).
+boost::json::value error_json(const Refusal& refusal, Wire wire = Wire::kOpenAi);
+http::Response error_response(const Refusal& refusal, Wire wire = Wire::kOpenAi);
+
+/// What the HTTP room refuses by itself, often before it knows a path: in the form of
+/// OpenAI's wire (ServerOptions::refuse).
 http::Response refusal_of_status(int status, std::string_view detail);
 
 /// 200 with a JSON body.

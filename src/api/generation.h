@@ -70,6 +70,7 @@ struct AnswerEnd {
   std::string_view reason;                // "stop", "length", "tool_calls"
   std::optional<std::size_t> stop_index;  // of plan.stops, if one ended it
   engine::Timings timings;
+  std::vector<std::int32_t> tokens;  // all, shown or not
   std::vector<float> embedding;
 };
 

@@ -63,6 +63,8 @@ json::object read_message(Fields& message) {
   if (calls == nullptr) message.require("content");
   out["content"] = read_content(message).value_or("");
   if (const auto name = message.string("name")) out["name"] = *name;
+  // As replies tell it; some templates show earlier thoughts.
+  if (const auto thought = message.string("reasoning_content")) out["reasoning_content"] = *thought;
   if (calls != nullptr) out["tool_calls"] = *calls;
   if (role == "tool") {
     message.require("tool_call_id");

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "api/anthropic/routes.h"
+#include "api/ollama/routes.h"
 #include "api/router.h"
 
 namespace ondol::api {
@@ -19,6 +21,21 @@ constexpr std::array kRoutes = {
     Route{"POST", "/v1/embeddings", Door::kKey, &embeddings},
     Route{"POST", "/tokenize", Door::kKey, &tokenize},
     Route{"POST", "/detokenize", Door::kKey, &detokenize},
+    Route{"POST", "/v1/messages", Door::kKey, &anthropic::messages},
+    Route{"POST", "/v1/messages/count_tokens", Door::kKey, &anthropic::count_tokens},
+    Route{"POST", "/api/chat", Door::kKey, &ollama::chat},
+    Route{"POST", "/api/generate", Door::kKey, &ollama::generate},
+    Route{"POST", "/api/embed", Door::kKey, &ollama::embed},
+    Route{"POST", "/api/embeddings", Door::kKey, &ollama::embeddings},
+    Route{"GET", "/api/tags", Door::kKey, &ollama::list_models},
+    Route{"GET", "/api/ps", Door::kKey, &ollama::list_loaded},
+    Route{"POST", "/api/show", Door::kKey, &ollama::show_model},
+    Route{"GET", "/api/version", Door::kKey, &ollama::get_version},
+    Route{"POST", "/api/pull", Door::kKey, &ollama::manage_models},
+    Route{"POST", "/api/push", Door::kKey, &ollama::manage_models},
+    Route{"POST", "/api/create", Door::kKey, &ollama::manage_models},
+    Route{"POST", "/api/copy", Door::kKey, &ollama::manage_models},
+    Route{"DELETE", "/api/delete", Door::kKey, &ollama::manage_models},
 };
 
 }  // namespace

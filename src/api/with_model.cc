@@ -40,7 +40,7 @@ Refusal refusal_of_load(const Error& error, const std::string& id) {
 }  // namespace
 
 void refuse(const Call& call, const Refusal& refusal) {
-  call.exchange->reply(error_response(refusal));
+  call.exchange->reply(error_response(refusal, wire_of(call.request().path)));
 }
 
 void guarded(const Call& call, const std::function<void()>& work) {

@@ -140,19 +140,30 @@ class ServeTest(unittest.TestCase):
         code = cls.server.stop()
         assert code == 0, f"exit code {code}: {cls.server.lines}"
 
-    def assert_error(self, reply, status, param=None, code=None):
-        """An OpenAI error object with all its fields, and nothing of the machine in it."""
+    def assert_error(self, reply, status, param=None, code=None, path="/v1"):
+        """An error object of the path's wire with all its fields, and nothing of the machine in it."""
         found, headers, body = reply
         self.assertEqual(found, status, body)
-        self.assertEqual(set(body), {"error"})
-        error = body["error"]
-        self.assertEqual(set(error), {"message", "type", "param", "code"})
+        if path.startswith("/api/"):
+            self.assertEqual(set(body), {"error"})
+            error = {"message": body["error"]}
+        elif path.startswith("/v1/messages"):
+            self.assertEqual(set(body), {"type", "error"})
+            self.assertEqual(body["type"], "error")
+            error = body["error"]
+            self.assertEqual(set(error), {"type", "message"})
+        else:
+            self.assertEqual(set(body), {"error"})
+            error = body["error"]
+            self.assertEqual(set(error), {"message", "type", "param", "code"})
+            if param is not None:
+                self.assertEqual(error["param"], param, error)
+            if code is not None:
+                self.assertEqual(error["code"], code, error)
         self.assertTrue(error["message"])
         self.assertNotIn(str(ROOT), error["message"])
-        if param is not None:
-            self.assertEqual(error["param"], param, error)
-        if code is not None:
-            self.assertEqual(error["code"], code, error)
+        if param is not None and "param" not in error:
+            self.assertIn(param, error["message"])
         if status in (429, 503):
             self.assertIn("retry-after", headers)
         return error

@@ -1,0 +1,12 @@
+// Anthropic's Messages API on this server's models.
+// Threads: run in the HTTP server's handler threads; see call.h.
+#pragma once
+
+#include "api/call.h"
+
+namespace ondol::api::anthropic {
+
+void messages(Call call);
+void count_tokens(Call call);
+
+}  // namespace ondol::api::anthropic
