@@ -36,10 +36,13 @@ struct GenerationRecord {
   double duration_ms = 0;
 };
 
+class ResponseStore;
+
 struct ApiOptions {
   std::vector<ApiKey> keys;             // none: open to all who reach it
   std::vector<std::string> host_names;  // see origin_check.h
   std::vector<std::string> cors_origins;
+  ResponseStore* store = nullptr;  // null: no response is kept; outlives the Api
   std::string version;                                         // of ondol
   std::function<void(const GenerationRecord&)> on_generation;  // any thread; may be empty
 };

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "api/chat_request.h"
+#include "api/fields.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "api/with_model.h"
@@ -16,28 +17,6 @@ using Kind = OutputPiece::Kind;
 
 constexpr std::string_view kIdPrefix = "chatcmpl-";
 constexpr std::string_view kCallPrefix = "call_";
-
-json::object logprob_json(const text::Tokenizer& tokenizer, const engine::TokenLogprob& token) {
-  json::array bytes;
-  for (const char c : tokenizer.token_bytes(token.token)) {
-    bytes.push_back(static_cast<unsigned char>(c));
-  }
-  return {{"token", token_text(tokenizer, token.token)},
-          {"logprob", finite_logprob(token.logprob)},
-          {"bytes", std::move(bytes)}};
-}
-
-void append_logprobs(const text::Tokenizer& tokenizer, const std::vector<AnswerToken>& tokens,
-                     json::array& out) {
-  for (const AnswerToken& token : tokens) {
-    json::object item = logprob_json(tokenizer, {token.id, token.logprob});
-    json::array& top = item["top_logprobs"].emplace_array();
-    for (const engine::TokenLogprob& other : token.top) {
-      top.push_back(logprob_json(tokenizer, other));
-    }
-    out.push_back(std::move(item));
-  }
-}
 
 json::value logprobs_json(json::array content, bool wanted) {
   if (!wanted) return nullptr;
@@ -225,7 +204,9 @@ std::unique_ptr<GenerationSink> make_sink(ChatHead head, const Call& call, std::
 }  // namespace
 
 void chat_completions(Call call) {
-  auto request = read_chat_request(call.request().body);
+  const auto body = parse_object(call.request().body);
+  if (!body) return refuse(call, body.error());
+  auto request = read_chat_request(*body);
   if (!request) return refuse(call, request.error());
   const std::string model_id = request->common.model;
   with_model(call, model_id,

@@ -1,6 +1,26 @@
 #include "api/chat_prompt.h"
 
+#include <optional>
+#include <string_view>
+
 namespace ondol::api {
+namespace {
+
+// nullopt: the text does not begin so, or a tokenizer that changes texts stands between.
+std::optional<std::vector<std::int32_t>> continued(const text::Tokenizer& tokenizer,
+                                                   std::string_view text,
+                                                   std::vector<std::int32_t> ids) {
+  if (ids.empty()) return std::nullopt;
+  const std::string begin = tokenizer.decode(ids, /*skip_special=*/false);
+  if (!text.starts_with(begin)) return std::nullopt;
+  const auto rest = tokenizer.encode(text.substr(begin.size()), {.add_special = false});
+  if (!rest) return std::nullopt;
+  ids.insert(ids.end(), rest->begin(), rest->end());
+  if (tokenizer.decode(ids, /*skip_special=*/false) != text) return std::nullopt;
+  return ids;
+}
+
+}  // namespace
 
 OrRefusal<std::vector<std::int32_t>> chat_prompt_ids(const ServedModel& model,
                                                      const ChatPrompt& prompt) {
@@ -21,6 +41,7 @@ OrRefusal<std::vector<std::int32_t>> chat_prompt_ids(const ServedModel& model,
     return tl::unexpected(bad_parameter(
         "messages", "the model's chat template does not take them: " + text.error().detail));
   }
+  if (auto ids = continued(*model.tokenizer, *text, prompt.known_ids)) return *std::move(ids);
   // The template has written BOS and turn marks itself.
   ONDOL_TRY(auto ids, model.tokenizer->encode(*text, {.add_special = false}));
   return ids;

@@ -65,8 +65,7 @@ void read_unsupported(Fields& fields) {
 
 }  // namespace
 
-OrRefusal<ChatRequest> read_chat_request(std::string_view body) {
-  ONDOL_TRY(const json::object object, parse_object(body));
+OrRefusal<ChatRequest> read_chat_request(const json::object& object) {
   std::optional<Refusal> refusal;
   Fields fields(object, "", refusal);
   ChatRequest out;

@@ -2,8 +2,8 @@
 // Owner: one request. Threads: plain value.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <optional>
-#include <string_view>
 
 #include "api/chat_prompt.h"
 #include "api/generation_fields.h"
@@ -18,7 +18,7 @@ struct ChatRequest {
 };
 
 /// Errors: 400.
-OrRefusal<ChatRequest> read_chat_request(std::string_view body);
+OrRefusal<ChatRequest> read_chat_request(const boost::json::object& object);
 
 /// Renders and tokenizes. Errors: 400.
 OrRefusal<GenerationPlan> chat_plan(const ChatRequest& request,

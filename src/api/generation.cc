@@ -45,7 +45,9 @@ struct Answer {
   std::vector<AnswerToken> waiting;      // whose text has not been shown
   std::size_t n_text = 0;                // bytes that the tokens so far make
   std::size_t n_shown = 0;               // of them, let through by `stops`
-  std::int64_t n_tokens = 0;
+  std::vector<std::int32_t> tokens;
+  bool is_reasoning = false;
+  std::int64_t n_reasoning = 0;  // tokens
   bool has_called = false;  // a tool
   bool is_open = true;
   std::optional<Clock::time_point> last_at;  // its latest token
@@ -153,7 +155,7 @@ void Generation::take_token(std::size_t index, Event& event) {
     metrics.first_token(plan_.model->card.id, milliseconds(now - call_.started_at));
   }
   answer.last_at = now;
-  ++answer.n_tokens;
+  answer.tokens.push_back(event.token);
 
   const std::string text = text_of(answer, event.token);
   if (plan_.n_top_logprobs >= 0) {
@@ -161,6 +163,7 @@ void Generation::take_token(std::size_t index, Event& event) {
   }
   answer.n_text += text.size();
   show(index, answer.stops.push(text));
+  if (answer.is_reasoning) ++answer.n_reasoning;
   if (answer.stops.matched()) answer.stream.cancel();  // its finish ends the answer
 }
 
@@ -179,6 +182,7 @@ void Generation::show(std::size_t index, const std::string& text, bool is_last) 
   const auto add = [&](std::vector<OutputPiece> pieces) {
     for (OutputPiece& piece : pieces) {
       answer.has_called = answer.has_called || piece.kind == OutputPiece::Kind::kCallStart;
+      answer.is_reasoning = piece.kind == OutputPiece::Kind::kReasoning;
       delta.pieces.push_back(std::move(piece));
     }
   };
@@ -220,7 +224,9 @@ void Generation::take_finish(std::size_t index, Event& event) {
   end.timings = event.timings;
   end.embedding = std::move(event.embedding);
   reason_ = end.reason;
-  usage_.n_completion += answer.n_tokens;
+  usage_.n_completion += static_cast<std::int64_t>(answer.tokens.size());
+  end.n_reasoning = answer.n_reasoning;
+  end.tokens = answer.tokens;
   if (index % static_cast<std::size_t>(plan_.n) == 0) {
     usage_.n_prompt += event.timings.n_prompt;
     usage_.n_cached += event.timings.n_cached;
@@ -249,7 +255,7 @@ bool Generation::may_submit(std::size_t index) const {
       n_prompt > static_cast<std::size_t>(plan_.model->engine->options().page_tokens);
   if (!is_shared) return true;
   const Answer& first = *answers_[index - nth];
-  return first.n_tokens > 0 || !first.is_open;
+  return !first.tokens.empty() || !first.is_open;
 }
 
 void Generation::submit_more() {
@@ -315,7 +321,9 @@ void Generation::gone() {
 void Generation::release(std::string_view outcome) {
   const auto now = Clock::now();
   std::int64_t n_completion = 0;
-  for (const auto& answer : answers_) n_completion += answer ? answer->n_tokens : 0;
+  for (const auto& answer : answers_) {
+    if (answer) n_completion += static_cast<std::int64_t>(answer->tokens.size());
+  }
   call_.caller->charge(n_completion);
   if (const auto& on_generation = call_.api->options().on_generation) {
     GenerationRecord record;

@@ -14,6 +14,16 @@ namespace json = boost::json;
 
 constexpr std::string_view kFingerprint = "ondol";
 
+json::object logprob_json(const text::Tokenizer& tokenizer, const engine::TokenLogprob& token) {
+  json::array bytes;
+  for (const char c : tokenizer.token_bytes(token.token)) {
+    bytes.push_back(static_cast<unsigned char>(c));
+  }
+  return {{"token", token_text(tokenizer, token.token)},
+          {"logprob", finite_logprob(token.logprob)},
+          {"bytes", std::move(bytes)}};
+}
+
 }  // namespace
 
 std::string new_id(std::string_view prefix) {
@@ -61,17 +71,33 @@ std::string token_text(const text::Tokenizer& tokenizer, std::int32_t id) {
 
 double finite_logprob(float logprob) { return std::max(static_cast<double>(logprob), -9999.0); }
 
+void append_logprobs(const text::Tokenizer& tokenizer, const std::vector<AnswerToken>& tokens,
+                     json::array& out) {
+  for (const AnswerToken& token : tokens) {
+    json::object item = logprob_json(tokenizer, {token.id, token.logprob});
+    json::array& top = item["top_logprobs"].emplace_array();
+    for (const engine::TokenLogprob& other : token.top) {
+      top.push_back(logprob_json(tokenizer, other));
+    }
+    out.push_back(std::move(item));
+  }
+}
+
 std::size_t count_characters(std::string_view text) {
   const auto starts_one = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), starts_one));
 }
 
+void begin_events(http::Exchange& exchange) {
+  exchange.begin(200, {{"Content-Type", "text/event-stream; charset=utf-8"},
+                       {"Cache-Control", "no-cache"},
+                       {"X-Accel-Buffering", "no"}});  // nginx would hold events back
+}
+
 void EventStream::begin() {
   if (has_begun_) return;
   has_begun_ = true;
-  exchange_->begin(200, {{"Content-Type", "text/event-stream; charset=utf-8"},
-                         {"Cache-Control", "no-cache"},
-                         {"X-Accel-Buffering", "no"}});  // nginx would hold events back
+  begin_events(*exchange_);
 }
 
 void EventStream::send(const json::value& value) {

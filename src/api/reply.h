@@ -34,8 +34,15 @@ std::string token_text(const text::Tokenizer& tokenizer, std::int32_t id);
 /// The OpenAI reference's figure for "very unlikely" at least: JSON has no infinity.
 double finite_logprob(float logprob);
 
+/// Each as {"token", "logprob", "bytes", "top_logprobs"}.
+void append_logprobs(const text::Tokenizer& tokenizer, const std::vector<AnswerToken>& tokens,
+                     boost::json::array& out);
+
 /// Code points of valid UTF-8: how Python measures text.
 std::size_t count_characters(std::string_view text);
+
+/// 200, and the headers of a stream of server-sent events.
+void begin_events(http::Exchange& exchange);
 
 /// Events of one reply. Until begin() the reply may still be an error with a status
 /// of its own; afterwards an error is an event. "[DONE]" ends it in any case.
