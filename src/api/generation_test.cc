@@ -55,6 +55,12 @@ std::string param_of(const FakeExchange& exchange) {
   return param.is_string() ? std::string(param.as_string()) : "";
 }
 
+// Tokens of the fake vocabulary that are no text.
+bool is_special(const std::string& token) { return token.size() > 1 && token.front() == '<'; }
+
+// Makes an answer last a second, so that something can happen to it.
+void take_time() { std::this_thread::sleep_for(std::chrono::milliseconds(4)); }
+
 // A stream's text, its finish reason and its number of chunks; checks its form.
 struct Streamed {
   std::string text;
@@ -73,7 +79,7 @@ Streamed read_chat_stream(const FakeExchange& exchange, std::int64_t index = 0) 
     const json::object chunk = json::parse(events[i]).as_object();
     EXPECT_EQ(chunk.at("object"), "chat.completion.chunk");
     if (id.empty()) id = std::string(chunk.at("id").as_string());
-    EXPECT_EQ(chunk.at("id"), id);
+    EXPECT_EQ(chunk.at("id").as_string(), id);
     if (chunk.at("choices").as_array().empty()) {
       out.usage = chunk.at("usage").as_object();
       continue;
@@ -134,7 +140,10 @@ TEST(Chat, StreamConcatenatesToTheWholeReply) {
     EXPECT_EQ(streamed.usage->at("completion_tokens"), reply.at("usage").at("completion_tokens"));
     // The tokens told of spell the text.
     std::string spelled;
-    for (const auto& item : streamed.logprobs) spelled += item.at("token").as_string();
+    for (const auto& item : streamed.logprobs) {
+      const std::string token(item.at("token").as_string());
+      if (!is_special(token)) spelled += token;
+    }
     EXPECT_TRUE(spelled.starts_with(streamed.text)) << spelled << " / " << streamed.text;
     EXPECT_EQ(streamed.text.find("ab"), std::string::npos);
     EXPECT_EQ(streamed.text.find('q'), std::string::npos);
@@ -152,8 +161,10 @@ TEST(Chat, SeveralAnswersAreThoseOfTheirSeeds) {
   for (std::int64_t i = 0; i < 4; ++i) {
     const auto one = setting.ask("/v1/chat/completions",
                                  chat_body("\"max_tokens\":12,\"seed\":" + std::to_string(5 + i)));
-    const auto& content = choice(one->json()).at("message").at("content").as_string();
-    EXPECT_EQ(choice(reply, static_cast<std::size_t>(i)).at("message").at("content"), content);
+    const json::object alone = one->json();
+    const auto& content = choice(alone).at("message").at("content").as_string();
+    EXPECT_EQ(choice(reply, static_cast<std::size_t>(i)).at("message").at("content").as_string(),
+              content);
     EXPECT_EQ(read_chat_stream(*stream, i).text, content);
   }
   // More than the engine runs together, and than it lets wait.
@@ -278,7 +289,7 @@ TEST(Chat, TooManyRequestsAreRefusedAtOnce) {
 }
 
 TEST(Chat, AGoneClientFreesItsPlace) {
-  Setting setting;
+  Setting setting(small_engine(), &take_time);
   const auto exchange =
       post_json("/v1/chat/completions", chat_body("\"ignore_eos\":true,\"stream\":true,"
                                                   "\"logit_bias\":{\"13\":-100},\"seed\":1"));
@@ -301,7 +312,6 @@ TEST(Chat, ASlowReaderIsWaitedFor) {
       chat_body("\"ignore_eos\":true,\"stream\":true,\"logit_bias\":{\"13\":-100},\"seed\":1"));
   exchange->is_slow = true;
   setting.api.handle(exchange);
-  EXPECT_TRUE(setting.becomes_idle() || true);
   ASSERT_TRUE(exchange->run_until([&] { return exchange->n_queued > 64 * 1024; }));
   exchange->run_ready();
   const std::size_t n_then = exchange->response.body.size();
@@ -316,7 +326,7 @@ TEST(Chat, ASlowReaderIsWaitedFor) {
 }
 
 TEST(Chat, AServerThatStopsSaysSo) {
-  Setting setting;
+  Setting setting(small_engine(), &take_time);
   const auto exchange =
       post_json("/v1/chat/completions", chat_body("\"ignore_eos\":true,\"stream\":true,"
                                                   "\"logit_bias\":{\"13\":-100},\"seed\":1"));
@@ -359,8 +369,9 @@ TEST(Completions, EchoAndLogprobs) {
   const json::array& offsets = logprobs.at("text_offset").as_array();
   ASSERT_EQ(offsets.size(), tokens.size());
   for (std::size_t i = 1; i < tokens.size(); ++i) {
-    EXPECT_EQ(offsets[i], static_cast<std::int64_t>(i - 1));
-    EXPECT_EQ(text.substr(i - 1, tokens[i].as_string().size()), tokens[i].as_string());
+    const std::string token(tokens[i].as_string());
+    if (is_special(token)) continue;
+    EXPECT_EQ(text.substr(offsets[i].to_number<std::size_t>(), token.size()), token);
     EXPECT_GE(logprobs.at("top_logprobs").as_array()[i].as_object().size(), 2U);
   }
   const auto stream = setting.ask("/v1/completions", body + ",\"stream\":true}");

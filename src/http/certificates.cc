@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -59,7 +59,7 @@ class RequestParser::Beast : public beast::http::basic_parser<true> {
   void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target,
                        int version, ErrorCode& error) override {
     is_http_1_0 = version == 10;
-    auto parsed = parse_target(view(method), view(target));
+    auto parsed = http::parse_target(view(method), view(target));
     if (!parsed) return refuse(400, "the request target is malformed", error);
     request.method = view(method);
     request.path = std::move(parsed->path);
@@ -202,13 +202,18 @@ RequestParser::Progress RequestParser::find_header_end(std::string& input) {
 RequestParser::Progress RequestParser::parse(std::string& input) {
   std::size_t n_used = 0;
   beast::error_code error;
-  while (!error && n_used < input.size() && !beast_->is_done()) {
+  // The header by itself first: what lies behind it must not be read as its end.
+  std::size_t n_given = beast_->is_header_done() ? input.size() : header_bytes_;
+  while (!error && n_used < n_given && !beast_->is_done()) {
     n_used +=
-        beast_->put(boost::asio::const_buffer(input.data() + n_used, input.size() - n_used), error);
+        beast_->put(boost::asio::const_buffer(input.data() + n_used, n_given - n_used), error);
+    if (beast_->is_header_done()) n_given = input.size();
   }
   input.erase(0, n_used);
   if (beast_->refusal.status != 0) return refuse(beast_->refusal.status, beast_->refusal.detail);
-  if (error && error != beast::http::error::need_more) {
+  if (!error || error == beast::http::error::need_more) {
+    if (!beast_->is_header_done()) return refuse(400, "the request line is malformed");
+  } else {
     return refuse_parse_error(error == beast::http::error::body_limit,
                               error == beast::http::error::bad_version);
   }

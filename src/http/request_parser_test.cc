@@ -141,14 +141,18 @@ TEST(RequestParser, RefusesSmuggling) {
 
 TEST(RequestParser, RefusesMalformedRequestLines) {
   for (const char* line :
-       {"GET /", "GET  / HTTP/1.1", "GET / HTTP/1.1 ", "GET / http/1.1", "/ HTTP/1.1",
-        "G(T / HTTP/1.1", "GET a HTTP/1.1", "GET * HTTP/1.1", "CONNECT a:1 HTTP/1.1",
-        "GET /%4 HTTP/1.1", "GET /%zz HTTP/1.1", "GET /%00 HTTP/1.1", "GET /a%0d%0ab HTTP/1.1",
-        "GET /a#b HTTP/1.1", "GET http://b/ HTTP/1.1", "GET ftp://a/ HTTP/1.1",
-        "GET /\tb HTTP/1.1"}) {
+       {"GET /", "GET  / HTTP/1.1", "/ HTTP/1.1", "G(T / HTTP/1.1", "GET a HTTP/1.1",
+        "GET * HTTP/1.1", "CONNECT a:1 HTTP/1.1", "GET /%4 HTTP/1.1", "GET /%zz HTTP/1.1",
+        "GET /%00 HTTP/1.1", "GET /a%0d%0ab HTTP/1.1", "GET /a#b HTTP/1.1",
+        "GET http://b/ HTTP/1.1", "GET ftp://a/ HTTP/1.1", "GET /\tb HTTP/1.1"}) {
     EXPECT_EQ(refusal(fmt::format("{}\r\nHost: a\r\n\r\n", line)), 400) << line;
   }
-  EXPECT_EQ(refusal("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505);
+  for (const char* version : {"HTTP/2.0", "HTTP/1.2", "http/1.1", "HTTP/1.1 "}) {
+    EXPECT_EQ(refusal(fmt::format("GET / {}\r\nHost: a\r\n\r\n", version)), 505) << version;
+  }
+  // What lies behind the header must not be taken for the rest of its first line.
+  EXPECT_EQ(refusal("POST /a: 5\r\n\r\nhello1 HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+  EXPECT_EQ(refusal("POST /a: 5\r\n\r\n"), 400);
   EXPECT_EQ(refusal("PRI * HTTP/2.0\r\n\r\n"), 505);
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\nX: a\r\n\r\n"), 400);  // no Host
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Every route with and without a key, hostile values, hosts and origins, and openapi.json's truth."""
+import json
 import unittest
 
 import jsonschema
@@ -103,10 +104,7 @@ class Routes(serving.ServeTest):
                     continue
                 for value in HOSTILE:
                     with self.subTest(path=path, field=field, value=value):
-                        import json
-                        body = json.dumps({**BODIES[path], "logprobs": BODIES[path].get("logprobs"), field: "@"}
-                                          if field != "logprobs" and path in ("/v1/completions",)
-                                          else {**BODIES[path], field: "@"}).replace('"@"', value)
+                        body = json.dumps({**BODIES[path], field: "@"}).replace('"@"', value)
                         reply = self.post(path, body)
                         self.assertIn(reply[0], (200, 400), reply[2])
                         if reply[0] == 400:

@@ -22,10 +22,10 @@ class FakeExchange : public http::Exchange {
   explicit FakeExchange(http::Request request) : request_(std::move(request)) {}
 
   const http::Request& request() const override { return request_; }
-  void reply(http::Response response) override {
+  void reply(http::Response whole) override {
     EXPECT_FALSE(is_replied || is_begun) << "a second reply";
     is_replied = true;
-    this->response = std::move(response);
+    response = std::move(whole);
     finish();
   }
   void begin(int status, http::Headers headers) override {
