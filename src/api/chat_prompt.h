@@ -21,7 +21,8 @@ struct ChatPrompt {
 
 /// Where the text begins with that of known_ids, so do the ids: an answer's own tokens
 /// need not be those that its text would be encoded as, and the keys and values that the
-/// engine keeps are of the former. Errors: 400 when the model has no template, or the template refuses the messages.
+/// engine keeps are of the former. Errors: 400 when the model has no template, or the template
+/// refuses the messages.
 OrRefusal<std::vector<std::int32_t>> chat_prompt_ids(const ServedModel& model,
                                                      const ChatPrompt& prompt);
 

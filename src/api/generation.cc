@@ -48,7 +48,7 @@ struct Answer {
   std::vector<std::int32_t> tokens;
   bool is_reasoning = false;
   std::int64_t n_reasoning = 0;  // tokens
-  bool has_called = false;  // a tool
+  bool has_called = false;       // a tool
   bool is_open = true;
   std::optional<Clock::time_point> last_at;  // its latest token
 };

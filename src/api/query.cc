@@ -93,8 +93,7 @@ OrRefusal<std::optional<std::int64_t>> Query::integer(std::string_view name, std
       fmt::format("{} is '{}', not an integer in [{}, {}]", name, shown(*text), low, high)));
 }
 
-OrRefusal<void> Query::words(std::string_view name,
-                             std::initializer_list<std::string_view> allowed,
+OrRefusal<void> Query::words(std::string_view name, std::initializer_list<std::string_view> allowed,
                              std::size_t max_items) {
   std::size_t n = 0;
   for (Parameter& parameter : parameters_) {

@@ -93,16 +93,11 @@ class ResponseSink : public GenerationSink {
   }
 
   json::object response(std::string_view status) const {
-    json::object out{{"id", head_.id},
-                     {"object", "response"},
-                     {"created_at", head_.created},
-                     {"status", status},
-                     {"model", head_.model->card.id},
-                     {"output", output_.items()},
-                     {"error", nullptr},
-                     {"incomplete_details", nullptr},
-                     {"completed_at", nullptr},
-                     {"usage", nullptr}};
+    json::object out{
+        {"id", head_.id},   {"object", "response"},          {"created_at", head_.created},
+        {"status", status}, {"model", head_.model->card.id}, {"output", output_.items()},
+        {"error", nullptr}, {"incomplete_details", nullptr}, {"completed_at", nullptr},
+        {"usage", nullptr}};
     out.insert(head_.echoed.begin(), head_.echoed.end());
     return out;
   }
@@ -146,8 +141,7 @@ OrRefusal<std::vector<StoredResponse>> earlier_turns(const Call& call,
                                                      const ResponseRequest& request) {
   ResponseStore* const store = call.api->options().store;
   if (store == nullptr && request.store.value_or(false)) {
-    return tl::unexpected(
-        unsupported_parameter("store", "store: this server keeps no responses"));
+    return tl::unexpected(unsupported_parameter("store", "store: this server keeps no responses"));
   }
   if (request.previous_id.empty()) return std::vector<StoredResponse>();
   auto turns = store == nullptr ? Result<std::vector<StoredResponse>>()
@@ -191,13 +185,11 @@ void create_response(Call call) {
                  std::shared_ptr<const ServedModel> model) mutable -> OrRefusal<void> {
                auto plan = chat_plan(chat, std::move(model));
                if (!plan) return tl::unexpected(in_response_words(plan.error(), {}));
-               auto events =
-                   std::make_shared<ResponseEvents>(call.exchange, chat.common.stream);
+               auto events = std::make_shared<ResponseEvents>(call.exchange, chat.common.stream);
                ResponseHead head = head_of(call, request, *plan);
                if (head.store != nullptr) head.previous_ids = std::move(chat.prompt.known_ids);
-               start_generation(
-                   call, *std::move(plan),
-                   std::make_unique<ResponseSink>(std::move(head), std::move(events)));
+               start_generation(call, *std::move(plan),
+                                std::make_unique<ResponseSink>(std::move(head), std::move(events)));
                return {};
              });
 }

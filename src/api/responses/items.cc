@@ -25,7 +25,8 @@ json::object text_part(std::string_view type, std::string_view text) {
 
 void refuse_type(Fields& fields, std::string_view what, std::string_view allowed) {
   const std::string path = fields.path_of("type");
-  fields.refuse(path, fmt::format("{}: {} of this type is not supported, only {}", path, what, allowed),
+  fields.refuse(path,
+                fmt::format("{}: {} of this type is not supported, only {}", path, what, allowed),
                 "unsupported_value");
 }
 
@@ -75,8 +76,8 @@ std::string id_of(Fields& item, std::string_view prefix) {
   const auto id = item.string("id");
   if (!id || id->empty()) return new_id(prefix);
   if (id->size() > kMaxIdBytes) {
-    item.refuse(item.path_of("id"), fmt::format("{} has more than {} bytes", item.path_of("id"),
-                                                kMaxIdBytes));
+    item.refuse(item.path_of("id"),
+                fmt::format("{} has more than {} bytes", item.path_of("id"), kMaxIdBytes));
   }
   return *id;
 }
@@ -97,8 +98,7 @@ json::object read_message(Fields& item) {
   const auto role = item.word("role", {"user", "assistant", "system", "developer"});
   out["role"] = role.value_or("");
   item.word("phase", {"commentary", "final_answer"});  // a label of answers that are sent on
-  out["content"] =
-      read_parts(item, "content", role == "assistant" ? "output_text" : "input_text");
+  out["content"] = read_parts(item, "content", role == "assistant" ? "output_text" : "input_text");
   return out;
 }
 
@@ -161,10 +161,10 @@ json::value chat_content(const json::array& parts) {
 }
 
 json::object chat_call(const json::object& item) {
-  return {{"id", item.at("call_id")},
-          {"type", "function"},
-          {"function",
-           json::object{{"name", item.at("name")}, {"arguments", item.at("arguments")}}}};
+  return {
+      {"id", item.at("call_id")},
+      {"type", "function"},
+      {"function", json::object{{"name", item.at("name")}, {"arguments", item.at("arguments")}}}};
 }
 
 json::object chat_result(const json::object& item) {

@@ -113,8 +113,7 @@ void ResponseOutput::add(const std::vector<OutputPiece>& pieces, json::array log
 }
 
 void ResponseOutput::close_text() {
-  json::object event{
-      {"item_id", item()["id"]}, {"content_index", 0}, {"text", part()["text"]}};
+  json::object event{{"item_id", item()["id"]}, {"content_index", 0}, {"text", part()["text"]}};
   if (kind_ == Kind::kContent) event["logprobs"] = part()["logprobs"];
   emit(text_event(kind_, true), std::move(event));
   emit("response.content_part.done",
@@ -126,9 +125,8 @@ void ResponseOutput::close(std::string_view status) {
   is_open_ = false;
   item()["status"] = status;
   if (kind_ == Kind::kCallStart) {
-    emit("response.function_call_arguments.done", {{"item_id", item()["id"]},
-                                                   {"name", item()["name"]},
-                                                   {"arguments", item()["arguments"]}});
+    emit("response.function_call_arguments.done",
+         {{"item_id", item()["id"]}, {"name", item()["name"]}, {"arguments", item()["arguments"]}});
   } else {
     close_text();
   }

@@ -121,8 +121,7 @@ void read_unsupported(Fields& fields) {
   }
   fields.word("service_tier", {"auto", "default"});
   fields.integer("max_tool_calls", 1, kMaxTokensLimit);  // of built-in tools: there are none
-  fields.refuse_unsupported("conversation",
-                            "conversations go on by previous_response_id");
+  fields.refuse_unsupported("conversation", "conversations go on by previous_response_id");
   fields.refuse_unsupported("prompt", "prompt templates are not supported");
   fields.refuse_unsupported("context_management", "contexts are not compacted");
   fields.refuse_unsupported("moderation", "there is no moderation");
@@ -177,8 +176,7 @@ OrRefusal<ChatRequest> chat_request_of(const ResponseRequest& request,
   ChatMessages chat;
   // As the reference has it, those of earlier responses do not stay.
   if (!request.instructions.empty()) {
-    chat.messages.push_back(
-        json::object{{"role", "system"}, {"content", request.instructions}});
+    chat.messages.push_back(json::object{{"role", "system"}, {"content", request.instructions}});
     chat.origins.emplace_back("instructions");
   }
   for (const StoredResponse& turn : turns) {

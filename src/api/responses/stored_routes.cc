@@ -9,6 +9,7 @@
 #include "api/query.h"
 #include "api/responses/stored.h"
 #include "api/routes.h"
+#include "api/store/response_store.h"
 #include "api/with_model.h"
 
 namespace ondol::api {
@@ -69,7 +70,7 @@ OrRefusal<json::object> page_json(json::array items, const Page& page) {
   auto first = items.begin();
   if (!page.after.empty()) {
     first = std::find_if(items.begin(), items.end(), [&](const json::value& item) {
-      return item.at("id") == page.after;
+      return item.at("id").as_string() == page.after;
     });
     if (first == items.end()) {
       return tl::unexpected(bad_parameter("after", "after: there is no such item"));

@@ -62,9 +62,9 @@ json::object chat_allowed_tools(Fields& choice) {
     if (tool) tools.push_back(chat_function_choice(*tool));
   }
   choice.refuse_unknown();
-  return {{"type", "allowed_tools"},
-          {"allowed_tools",
-           json::object{{"mode", mode.value_or("")}, {"tools", std::move(tools)}}}};
+  return {
+      {"type", "allowed_tools"},
+      {"allowed_tools", json::object{{"mode", mode.value_or("")}, {"tools", std::move(tools)}}}};
 }
 
 json::value chat_tool_choice(Fields& fields) {
@@ -100,7 +100,8 @@ void read_tool_fields(Fields& fields, json::object& chat, json::object& echoed) 
   echoed["tools"] = std::move(echoed_tools);
   if (chat_tools.empty()) {
     const bool wants_call = !choice.is_null() && choice != "auto" && choice != "none";
-    if (wants_call) fields.refuse("tool_choice", "tool_choice asks for a call, but there are no tools");
+    if (wants_call)
+      fields.refuse("tool_choice", "tool_choice asks for a call, but there are no tools");
     return;
   }
   chat["tools"] = std::move(chat_tools);

@@ -88,8 +88,8 @@ class ResponseStore::Writer {
   Result<void> delete_expired();
   Result<void> make_room(std::int64_t conversation);
   tl::unexpected<Error> too_large() const {
-    return fail(ErrorCode::kLimit, options_.path, "", "the store may not grow beyond its limit",
-                "", std::to_string(options_.max_bytes));
+    return fail(ErrorCode::kLimit, options_.path, "", "the store may not grow beyond its limit", "",
+                std::to_string(options_.max_bytes));
   }
 
   std::unique_ptr<Database> database_;
@@ -121,7 +121,8 @@ Result<std::int64_t> ResponseStore::Writer::conversation_of(const StoredResponse
     return database_->last_row();
   }
   const std::int64_t out = find.integer(0);
-  ONDOL_TRY(Statement touch, database_->prepare("UPDATE conversations SET used_at = ? WHERE id = ?"));
+  ONDOL_TRY(Statement touch,
+            database_->prepare("UPDATE conversations SET used_at = ? WHERE id = ?"));
   touch.bind(0, now()).bind(1, out);
   ONDOL_TRY_VOID(touch.run());
   return out;
@@ -230,32 +231,46 @@ void ResponseStore::put(StoredResponse response, Done done) {
   {
     const std::lock_guard lock(pending_mutex_);
     pending_.push_back({std::move(response), std::move(done)});
+    ++n_unfinished_;
   }
   has_pending_.notify_one();
 }
 
+void ResponseStore::flush() {
+  std::unique_lock lock(pending_mutex_);
+  has_written_.wait(lock, [this] { return n_unfinished_ == 0; });
+}
+
+void ResponseStore::write(Pending pending) {
+  Result<void> result = [&] {
+    const std::lock_guard lock(write_mutex_);
+    return writer_->put(pending.response);
+  }();
+  pending.done(std::move(result));
+}
+
 void ResponseStore::write_pending() {
+  std::unique_lock lock(pending_mutex_);
   for (;;) {
-    std::optional<Pending> next;
-    {
-      std::unique_lock lock(pending_mutex_);
-      has_pending_.wait_for(lock, kExpiryPeriod,
-                            [this] { return is_closing_ || !pending_.empty(); });
-      if (!pending_.empty()) {
-        next = std::move(pending_.front());
-        pending_.pop_front();
-      } else if (is_closing_) {
-        return;
+    const bool has_news = has_pending_.wait_for(
+        lock, kExpiryPeriod, [this] { return is_closing_ || !pending_.empty(); });
+    if (!has_news) {
+      lock.unlock();
+      {
+        const std::lock_guard writing(write_mutex_);
+        static_cast<void>(writer_->expire());  // tried again after the same time
       }
-    }
-    std::unique_lock lock(write_mutex_);
-    if (!next) {
-      static_cast<void>(writer_->expire());  // tried again after the same time
+      lock.lock();
       continue;
     }
-    Result<void> result = writer_->put(next->response);
+    if (pending_.empty()) return;  // closing
+    Pending next = std::move(pending_.front());
+    pending_.pop_front();
     lock.unlock();
-    next->done(std::move(result));
+    write(std::move(next));
+    lock.lock();
+    --n_unfinished_;
+    has_written_.notify_all();
   }
 }
 

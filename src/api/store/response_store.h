@@ -68,6 +68,9 @@ class ResponseStore {
   using Done = std::function<void(Result<void>)>;
   void put(StoredResponse response, Done done);
 
+  /// Waits until what was put has been acknowledged, and its `done` is gone.
+  void flush();
+
   // These wait for the disk. Errors: kIo, kInvalidFile; kLimit as in put.
   Result<std::optional<StoredResponse>> find(std::uint64_t tenant, std::string_view id);
   /// The response and those before it, oldest first; empty when one of them is not
@@ -86,6 +89,7 @@ class ResponseStore {
 
   explicit ResponseStore(StoreOptions options);
   void write_pending();
+  void write(Pending pending);
 
   const StoreOptions options_;
   std::mutex read_mutex_;
@@ -95,8 +99,11 @@ class ResponseStore {
 
   std::mutex pending_mutex_;
   std::condition_variable has_pending_;
-  std::deque<Pending> pending_;  // under pending_mutex_
-  bool is_closing_ = false;      // under pending_mutex_
+  std::condition_variable has_written_;
+  // Under pending_mutex_:
+  std::deque<Pending> pending_;
+  std::size_t n_unfinished_ = 0;  // those of pending_, and the one that is being written
+  bool is_closing_ = false;
   std::thread thread_;
 };
 

@@ -54,7 +54,7 @@ Result<void> make_file(const std::string& path) {
   ONDOL_TRY_VOID(make_folder(std::filesystem::path(path).parent_path()));
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
   if (fd < 0) return refused(path, "the file cannot be opened for writing");
-  struct stat status {};
+  struct stat status{};
   const bool is_known = ::fstat(fd, &status) == 0;
   const bool is_regular = is_known && S_ISREG(status.st_mode);
   if (is_regular && (status.st_mode & 077U) != 0) static_cast<void>(::fchmod(fd, 0600));
@@ -88,8 +88,8 @@ Result<void> check_whole(const Database& database, const std::string& path) {
 Result<void> use_write_ahead_log(const Database& database, const std::string& path) {
   ONDOL_TRY(const std::string mode, database.text("PRAGMA journal_mode=WAL"));
   if (mode == "wal") return {};
-  return fail(ErrorCode::kIo, path, "journal_mode",
-              "the file system cannot hold a write-ahead log", mode, "wal");
+  return fail(ErrorCode::kIo, path, "journal_mode", "the file system cannot hold a write-ahead log",
+              mode, "wal");
 }
 
 // All steps and the new version are one transaction: it is done wholly or not at all.
@@ -101,8 +101,8 @@ Result<void> migrate(const Database& database) {
   for (std::int64_t i = version; i < kVersion; ++i) {
     ONDOL_TRY_VOID(database.run(kMigrations[static_cast<std::size_t>(i)]));
   }
-  const std::string marks = fmt::format("PRAGMA application_id={}; PRAGMA user_version={}",
-                                        kApplicationId, kVersion);
+  const std::string marks =
+      fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId, kVersion);
   ONDOL_TRY_VOID(database.run(marks.c_str()));
   return transaction.commit();
 }
