@@ -31,10 +31,10 @@ OrRefusal<TokenizeRequest> read_tokenize(std::string_view body) {
   TokenizeRequest out;
   out.model = fields.string("model").value_or("");
   out.prompt = fields.string("prompt");
-  if (!out.prompt) {
-    out.chat.messages = read_messages(fields);
-    if (const auto extra = fields.object("chat_template_kwargs")) out.chat.extra = extra->json();
-  }
+  const bool is_chat = !out.prompt || fields.find("messages") != nullptr;
+  if (is_chat) out.chat.messages = read_messages(fields);
+  if (is_chat && out.prompt) fields.refuse("messages", "messages: there is a prompt already");
+  if (const auto extra = fields.object("chat_template_kwargs")) out.chat.extra = extra->json();
   out.add_special = fields.flag("add_special_tokens").value_or(true);
   out.wants_text = fields.flag("return_token_strs").value_or(false);
   fields.refuse_unknown();

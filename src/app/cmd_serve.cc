@@ -114,7 +114,9 @@ Result<void> run_serve(ServeOptions options) {
   ONDOL_TRY(const auto responses, response_store(options));
   api_options.store = responses.get();
   ONDOL_TRY(const auto pool, ModelPool::create(options.pool));
-  ONDOL_TRY(const auto model, pool->load(""));
+  ONDOL_TRY(auto model, pool->load(""));
+  const std::string model_id = model->card.id;
+  model.reset();  // who holds a model keeps it loaded
 
   const ServeLog log(log_form(options.log));
   api_options.on_generation = [&](const api::GenerationRecord& record) { log.generation(record); };
@@ -126,7 +128,7 @@ Result<void> run_serve(ServeOptions options) {
             http::Server::start(http_options, [&](std::shared_ptr<http::Exchange> exchange) {
               api.handle(std::move(exchange));
             }));
-  print_welcome(options, server_url(http_options, server->port()), needs_key, model->card.id);
+  print_welcome(options, server_url(http_options, server->port()), needs_key, model_id);
   wait_for_signal();
   drain(*server, api, options.drain_s);
   return {};

@@ -110,7 +110,8 @@ class Stopping(unittest.TestCase):
         rest = self.read_all(peer)
         self.assertIn('"code":"shutting_down"', rest)
         self.assertIn("data: [DONE]", rest)
-        self.assertEqual(server.stop(), 0)
+        peer.close()
+        self.assertEqual(server.wait(), 0)
 
     def test_drain_lets_short_answers_end(self):
         server = serving.Server()
@@ -119,7 +120,8 @@ class Stopping(unittest.TestCase):
         first = peer.recv(4096).decode()
         server.process.send_signal(signal.SIGINT)
         self.assertIn('"finish_reason":"length"', first + self.read_all(peer))
-        self.assertEqual(server.stop(), 0)
+        peer.close()
+        self.assertEqual(server.wait(), 0)
 
     def test_a_second_signal_ends_at_once(self):
         server = serving.Server()
@@ -129,8 +131,9 @@ class Stopping(unittest.TestCase):
         time.sleep(0.3)
         start = time.monotonic()
         server.process.send_signal(signal.SIGINT)
-        self.assertEqual(server.stop(), 130)
+        self.assertEqual(server.wait(), 130)
         self.assertLess(time.monotonic() - start, 5)
+        peer.close()
 
     def refused(self, *arguments):
         done = subprocess.run([serving.BINARY, "serve", "-m", str(serving.SMOLLM2), *arguments],

