@@ -85,8 +85,9 @@ struct Setting {
     return exchange->json();
   }
   static std::string body_of(const std::string& more) {
-    // The fake model answers letters; its end token is kept away so that answers have a length.
-    return R"({"seed":3,"logit_bias":{"13":-100},"max_output_tokens":12)" +
+    // Special tokens are kept away: the end, so that answers have a length, and those
+    // that an answer's text does not show.
+    return R"({"seed":3,"logit_bias":{"0":-100,"1":-100,"2":-100,"13":-100},"max_output_tokens":12)" +
            (more.empty() ? "" : "," + more) + "}";
   }
 

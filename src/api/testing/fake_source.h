@@ -64,7 +64,7 @@ inline std::shared_ptr<const ServedModel> fake_served_model(
   out->card.max_context = options.max_context;
   out->tokenizer = fake_tokenizer();
   auto chat = text::ChatTemplate::parse(
-      "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:", "fake");
+      "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: ", "fake");
   EXPECT_TRUE(chat.has_value());
   out->chat_template = std::make_shared<const text::ChatTemplate>(*std::move(chat));
   out->stop_tokens = {engine::kFakePoison};
