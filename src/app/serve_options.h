@@ -31,7 +31,7 @@ struct ServeOptions {
   std::string tls_key;
   std::vector<std::string> host_names;
   std::vector<std::string> cors_origins;
-  std::string budget;  // "6GB"
+  std::string budget;      // "6GB"
   std::string store_path;  // empty: under ONDOL_HOME
   bool keeps_nothing = false;
   std::string store_size = "1GB";
