@@ -29,6 +29,7 @@ LIBRARY_ROOMS = {
     "boost/asio": {"http"},
     "openssl/": {"http", "hub", "api"},
     "prometheus/": {"api"},
+    "sqlite3": {"api"},
     "curl/": {"hub", "api"},
     "hwy/": {"device"},
     "pcre2": {"text"},

@@ -5,6 +5,7 @@
 
 #include "api/errors.h"
 #include "api/router.h"
+#include "api/store/response_store.h"
 #include "api/with_model.h"
 
 namespace ondol::api {
@@ -60,6 +61,11 @@ Api::Api(ModelSource& models, ApiOptions options)
       access_(options_.keys),
       origins_(options_.host_names, options_.cors_origins),
       metrics_(models) {}
+
+// What is being stored holds its exchange, which holds its place among its key's requests.
+Api::~Api() {
+  if (options_.store != nullptr) options_.store->flush();
+}
 
 void Api::handle(std::shared_ptr<http::Exchange> exchange) {
   Call call;

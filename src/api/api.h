@@ -36,17 +36,24 @@ struct GenerationRecord {
   double duration_ms = 0;
 };
 
+class ResponseStore;
+
 struct ApiOptions {
   std::vector<ApiKey> keys;             // none: open to all who reach it
   std::vector<std::string> host_names;  // see origin_check.h
   std::vector<std::string> cors_origins;
-  std::string version;                                         // of ondol
+  ResponseStore* store = nullptr;  // null: no response is kept; outlives the Api
+  std::string version;             // of ondol
   std::function<void(const GenerationRecord&)> on_generation;  // any thread; may be empty
 };
 
 class Api {
  public:
   Api(ModelSource& models, ApiOptions options);
+  /// REQUIRES: the HTTP server is gone.
+  ~Api();
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
 
   /// For http::Server::start.
   void handle(std::shared_ptr<http::Exchange> exchange);

@@ -58,8 +58,10 @@ TEST(Api, EveryRouteNeedsTheKeyUnlessPublic) {
   Setting setting(with_key());
   std::set<std::string_view> open;
   for (const Route& route : routes()) {
-    const std::string path = std::string(route.path.substr(0, route.path.find('{'))) +
-                             (route.path.ends_with("}") ? "x" : "");
+    std::string path(route.path);
+    if (const std::size_t brace = path.find('{'); brace != std::string::npos) {
+      path.replace(brace, path.find('}') + 1 - brace, "x");
+    }
     const auto without = setting.ask(call(std::string(route.method), path));
     if (without->response.status != 401) {
       open.insert(route.path);
@@ -96,6 +98,22 @@ TEST(Api, UnknownPathsAndMethods) {
   EXPECT_EQ(http::find_header(method->response.headers, "Allow"), "POST, OPTIONS");
   EXPECT_EQ(setting.ask(call("HEAD", "/v1/models"))->response.status, 200);
   EXPECT_EQ(setting.ask(call("GET", "/v1/models/"))->response.status, 404);
+}
+
+TEST(Router, NamesInBracesStandForWhatTheySay) {
+  const auto rest = [](std::string_view method, std::string_view path) {
+    const RouteMatch match = find_route(routes(), method, path);
+    return std::string(match.route == nullptr ? "none" : match.route->path) + " " + match.rest;
+  };
+  EXPECT_EQ(rest("GET", "/v1/models/a/b"), "/v1/models/{id} a/b");
+  EXPECT_EQ(rest("GET", "/v1/responses/a"), "/v1/responses/{response_id} a");
+  EXPECT_EQ(rest("GET", "/v1/responses/a/b"), "none ");
+  EXPECT_EQ(rest("GET", "/v1/responses/"), "none ");
+  EXPECT_EQ(rest("GET", "/v1/responses/a/input_items"),
+            "/v1/responses/{response_id}/input_items a");
+  EXPECT_EQ(rest("GET", "/v1/responses//input_items"), "none ");
+  EXPECT_EQ(rest("GET", "/v1/responses/a/b/input_items"), "none ");
+  EXPECT_EQ(find_route(routes(), "PUT", "/v1/responses/a").methods, "GET, HEAD, DELETE, OPTIONS");
 }
 
 TEST(Api, OptionsNeedsNoKey) {

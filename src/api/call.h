@@ -17,7 +17,7 @@ struct Call {
   Api* api = nullptr;  // outlives every exchange
   std::shared_ptr<http::Exchange> exchange;
   std::shared_ptr<const Admission> caller;
-  std::string rest;  // what stood for "{id}" in the route's path
+  std::string rest;  // what stood for the name in braces in the route's path
   std::chrono::steady_clock::time_point started_at;
 
   const http::Request& request() const { return exchange->request(); }

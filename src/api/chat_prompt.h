@@ -21,6 +21,8 @@ struct ChatPrompt {
   boost::json::object extra;    // chat_template_kwargs: further variables of the template
   text::ToolList tools;
   text::ToolChoice tool_choice;
+  /// What the conversation's earlier turns were to the engine, if that is known.
+  std::vector<std::int32_t> known_ids;
 };
 
 struct RenderedChat {
@@ -31,8 +33,11 @@ struct RenderedChat {
 /// What the model is to see. Errors: 400 when the model has no template, or the template
 /// refuses the messages.
 OrRefusal<std::string> chat_text(const ServedModel& model, const ChatPrompt& prompt);
-/// Such a text as tokens.
-OrRefusal<RenderedChat> tokenize_chat(const ServedModel& model, std::string_view text);
+/// Such a text as tokens. Where it begins with the text of known_ids, so do the ids: an
+/// answer's own tokens need not be those that its text would be encoded as, and the keys
+/// and values that the engine keeps are of the former.
+OrRefusal<RenderedChat> tokenize_chat(const ServedModel& model, std::string_view text,
+                                      const std::vector<std::int32_t>& known_ids = {});
 /// Both.
 OrRefusal<RenderedChat> render_chat(const ServedModel& model, const ChatPrompt& prompt);
 

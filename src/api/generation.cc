@@ -30,10 +30,6 @@ Refusal overloaded() {
   return unavailable("too many requests are waiting", "overloaded", kRetryAfterS);
 }
 
-void append(std::vector<text::OutputPiece> more, std::vector<text::OutputPiece>& out) {
-  out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
-
 // Marks of calls and reasoning may be special tokens; the parser reads them as text.
 std::vector<text::TokenId> shown_by(const GenerationPlan& plan) {
   return plan.parser ? plan.parser->format.shown_ids() : std::vector<text::TokenId>();
@@ -55,6 +51,8 @@ struct Answer {
   std::size_t n_text = 0;            // bytes that the tokens so far make
   std::size_t n_shown = 0;           // of them, let through by `stops`
   std::vector<std::int32_t> tokens;
+  bool is_reasoning = false;
+  std::int64_t n_reasoning = 0;  // tokens
   bool is_open = true;
   std::optional<Clock::time_point> last_at;  // its latest token
 };
@@ -168,6 +166,7 @@ void Generation::take_token(std::size_t index, Event& event) {
   }
   answer.n_text += text.size();
   show(index, answer.stops.push(text));
+  if (answer.is_reasoning) ++answer.n_reasoning;
   if (answer.stops.matched()) answer.stream.cancel();  // its finish ends the answer
 }
 
@@ -175,13 +174,19 @@ void Generation::show(std::size_t index, const std::string& shown_text, bool is_
   Answer& answer = *answers_[index];
   answer.n_shown += shown_text.size();
   AnswerDelta delta;
+  const auto add = [&](std::vector<text::OutputPiece> pieces) {
+    for (text::OutputPiece& piece : pieces) {
+      answer.is_reasoning = piece.kind == text::OutputPiece::Kind::kReasoning;
+      delta.pieces.push_back(std::move(piece));
+    }
+  };
   if (!answer.parser) {
     if (!shown_text.empty()) {
       delta.pieces.push_back({text::OutputPiece::Kind::kContent, 0, shown_text});
     }
   } else {
-    delta.pieces = answer.parser->push(shown_text);
-    if (is_last) append(answer.parser->finish(), delta.pieces);
+    add(answer.parser->push(shown_text));
+    if (is_last) add(answer.parser->finish());
   }
   // A token counts as shown when its first byte is; those behind a stop string never are.
   const bool all = is_last && !answer.stops.matched();
@@ -215,6 +220,7 @@ void Generation::take_finish(std::size_t index, Event& event) {
   end.embedding = std::move(event.embedding);
   reason_ = end.reason;
   usage_.n_completion += static_cast<std::int64_t>(answer.tokens.size());
+  end.n_reasoning = answer.n_reasoning;
   end.tokens = answer.tokens;
   if (index % static_cast<std::size_t>(plan_.n) == 0) {
     usage_.n_prompt += event.timings.n_prompt;

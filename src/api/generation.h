@@ -71,6 +71,7 @@ struct AnswerEnd {
   std::optional<std::size_t> stop_index;  // of plan.stops, if one ended it
   engine::Timings timings;
   std::vector<std::int32_t> tokens;  // all, shown or not
+  std::int64_t n_reasoning = 0;      // of them, those that ended within reasoning
   std::vector<float> embedding;
 };
 

@@ -5,14 +5,21 @@ namespace {
 
 constexpr std::string_view kRest = "{id}";
 
-// What stands for the rest of the pattern; nullopt when the path is another.
+// What stands for the name in braces; nullopt when the path is another.
 std::optional<std::string_view> match(std::string_view pattern, std::string_view path) {
-  if (!pattern.ends_with(kRest)) {
+  const std::size_t open = pattern.find('{');
+  if (open == std::string_view::npos) {
     return pattern == path ? std::optional(std::string_view()) : std::nullopt;
   }
-  pattern.remove_suffix(kRest.size());
-  if (!path.starts_with(pattern) || path.size() == pattern.size()) return std::nullopt;
-  return path.substr(pattern.size());
+  const std::string_view before = pattern.substr(0, open);
+  const std::string_view after = pattern.substr(pattern.find('}') + 1);
+  const bool fits = path.size() > before.size() + after.size() && path.starts_with(before) &&
+                    path.ends_with(after);
+  if (!fits) return std::nullopt;
+  path.remove_prefix(before.size());
+  path.remove_suffix(after.size());
+  const bool is_segment = path.find('/') == std::string_view::npos;
+  return is_segment || pattern.ends_with(kRest) ? std::optional(path) : std::nullopt;
 }
 
 }  // namespace

@@ -23,7 +23,9 @@ enum class Door : std::uint8_t {
 
 struct Route {
   std::string_view method;  // "GET" answers HEAD too
-  std::string_view path;    // a last segment "{id}" stands for all that follows
+  // At most one segment is a name in braces: a last one "{id}" stands for all that
+  // follows, slashes included, any other for one segment.
+  std::string_view path;
   Door door;
   void (*run)(Call call);
 };
@@ -32,7 +34,7 @@ std::span<const Route> routes();
 
 struct RouteMatch {
   const Route* route = nullptr;  // null: no such path, or not with this method
-  std::string rest;              // what stands for "{id}"
+  std::string rest;              // what stands for the name in braces
   std::string methods;           // of the path, for Allow; empty: there is no such path
 };
 

@@ -104,6 +104,8 @@ Result<void> run_serve(ServeOptions options) {
   for (const std::string& model : options.pool.models) {
     ONDOL_TRY_VOID(fetch_default_model(store, model));
   }
+  ONDOL_TRY(const auto responses, response_store(options));
+  api_options.store = responses.get();
   ONDOL_TRY(const auto pool, ModelPool::create(options.pool));
   ONDOL_TRY(auto model, pool->load(""));
   const std::string model_id = model->card.id;
@@ -134,8 +136,8 @@ void add_serve(Commands& commands) {
   ondol serve -m smollm2 -m model.gguf   two models; a request names one
   ONDOL_API_KEY=secret-words ondol serve --host 0.0.0.0 --tls
 
-Routes: /v1/models, /v1/chat/completions, /v1/completions, /v1/embeddings,
-/tokenize, /detokenize, /health, /ready, /metrics; /openapi.json describes them.
+Routes: /v1/models, /v1/chat/completions, /v1/completions, /v1/responses,
+/v1/embeddings, /tokenize, /detokenize, /health, /ready, /metrics; /openapi.json describes them.
 SIGTERM or Ctrl-C lets requests end (--drain-seconds); a second one ends at once.)");
   auto options = std::make_shared<ServeOptions>();
   add_serve_options(command, *options);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <ctime>
+#include <limits>
 
 #include "app/console.h"
 #include "app/served_model.h"
@@ -62,6 +63,31 @@ void add_access_options(CLI::App& command, ServeOptions& options) {
       "A web page's origin that may use it, as https://app.example, may be repeated; * is any");
 }
 
+void add_store_options(CLI::App& command, ServeOptions& options) {
+  const std::string group = "Stored responses";
+  command
+      .add_option("--store", options.store_path,
+                  "File that keeps responses and their conversations; by default "
+                  "responses/responses.sqlite under ONDOL_HOME")
+      ->group(group);
+  command
+      .add_flag("--no-store", options.keeps_nothing,
+                "Keep none: conversations by previous_response_id are refused")
+      ->group(group)
+      ->excludes("--store");
+  command
+      .add_option("--store-bytes", options.store_size,
+                  "How large the file may become; the conversations used least recently go first")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--store-days", options.store_days,
+                  "How long a conversation is kept after its last response")
+      ->check(CLI::Range(1, 36500))
+      ->capture_default_str()
+      ->group(group);
+}
+
 }  // namespace
 
 void add_serve_options(CLI::App& command, ServeOptions& options) {
@@ -71,6 +97,7 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
   add_load_options(command, options.pool.model);
   add_speculate_option(command, options.pool.model);
   add_access_options(command, options);
+  add_store_options(command, options);
   const std::string group = "Load";
   command
       .add_option("--max-sequences", options.pool.max_sequences,
@@ -128,6 +155,25 @@ Result<void> read_sizes(ServeOptions& options) {
   }
   ONDOL_TRY(options.pool.disk_bytes, size("--prompt-disk", options.prompt_disk));
   return {};
+}
+
+Result<std::unique_ptr<api::ResponseStore>> response_store(const ServeOptions& options) {
+  if (options.keeps_nothing) return nullptr;
+  const auto bytes = parse_bytes(options.store_size);
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  if (!bytes || *bytes > kMost || static_cast<std::int64_t>(*bytes) < api::kMinStoreBytes) {
+    return fail(ErrorCode::kInvalidArgument, "--store-bytes", "", "is no size for a store",
+                options.store_size, "1MB or more");
+  }
+  api::StoreOptions store;
+  store.max_bytes = static_cast<std::int64_t>(*bytes);
+  store.max_age_s = options.store_days * 24 * 3600;
+  store.path = options.store_path;
+  if (store.path.empty()) {
+    ONDOL_TRY(const hub::Store home, hub::Store::from_environment());
+    store.path = (home.root() / "responses" / "responses.sqlite").string();
+  }
+  return api::ResponseStore::open(std::move(store));
 }
 
 Result<std::vector<api::ApiKey>> api_keys(const ServeOptions& options) {

@@ -3,10 +3,12 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "api/api.h"
+#include "api/store/response_store.h"
 #include "app/model_pool.h"
 #include "app/serve_log.h"
 #include "base/error.h"
@@ -31,6 +33,11 @@ struct ServeOptions {
   std::vector<std::string> cors_origins;
   std::string memory;               // "6GB"; empty: most of what is free
   std::string prompt_disk = "4GB";  // 0: none
+  std::string budget;      // "6GB"
+  std::string store_path;  // empty: under ONDOL_HOME
+  bool keeps_nothing = false;
+  std::string store_size = "1GB";
+  std::int64_t store_days = 30;
   std::string log = "text";
   std::int64_t drain_s = 30;
 };
@@ -39,6 +46,8 @@ void add_serve_options(CLI::App& command, ServeOptions& options);
 
 /// --memory and --prompt-disk, into the pool's options. Errors: kInvalidArgument.
 Result<void> read_sizes(ServeOptions& options);
+/// The store of responses; null with --no-store. Errors: those of opening it.
+Result<std::unique_ptr<api::ResponseStore>> response_store(const ServeOptions& options);
 
 /// Keys of --api-key, ONDOL_API_KEY and --key-file. Errors: those of the file.
 Result<std::vector<api::ApiKey>> api_keys(const ServeOptions& options);

@@ -38,8 +38,7 @@ class Server:
         first = self.process.stdout.readline()
         found = re.search(r"http://127\.0\.0\.1:(\d+)", first)
         if not found:
-            self.process.kill()
-            self.reader.join()
+            self.stop(signal.SIGKILL)
             raise AssertionError(f"no address in {first!r}: {self.lines}")
         self.port = int(found[1])
         self.url = f"http://127.0.0.1:{self.port}"

@@ -228,7 +228,7 @@ TEST(Anthropic, AnAnswerThatIsBegunGoesOn) {
   const auto goes_on = setting.post("/v1/messages", begun + R"(,"max_tokens":8,"temperature":0})");
   const auto by_text = setting.post(
       "/v1/completions",
-      R"({"prompt":"user: hello\nassistant:ab","add_special_tokens":false,"max_tokens":8,"temperature":0})");
+      R"({"prompt":"user: hello\nassistant: ab","add_special_tokens":false,"max_tokens":8,"temperature":0})");
   EXPECT_EQ(text_of(goes_on->json()),
             by_text->json().at("choices").as_array().at(0).at("text").as_string());
 }

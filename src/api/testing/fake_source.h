@@ -65,7 +65,7 @@ inline std::shared_ptr<const ServedModel> fake_served_model(
   out->tokenizer = fake_tokenizer();
   out->grammar_vocabulary = text::GrammarVocabulary::build(out->tokenizer);
   auto chat = text::ChatTemplate::parse(
-      "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:", "fake");
+      "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: ", "fake");
   EXPECT_TRUE(chat.has_value());
   out->chat_template = std::make_shared<const text::ChatTemplate>(*std::move(chat));
   out->stop_tokens = {engine::kFakePoison};
