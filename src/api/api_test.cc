@@ -66,11 +66,15 @@ TEST(Api, EveryRouteNeedsTheKeyUnlessPublic) {
       continue;
     }
     const bool has_code = wire_of(path) == Wire::kOpenAi;
-    if (has_code) EXPECT_EQ(error_code(*without), "missing_api_key");
+    if (has_code) {
+      EXPECT_EQ(error_code(*without), "missing_api_key");
+    }
     const auto wrong =
         setting.ask(call(std::string(route.method), path, {{"Authorization", "Bearer wrong"}}));
     EXPECT_EQ(wrong->response.status, 401) << path;
-    if (has_code) EXPECT_EQ(error_code(*wrong), "invalid_api_key");
+    if (has_code) {
+      EXPECT_EQ(error_code(*wrong), "invalid_api_key");
+    }
     const auto right =
         setting.ask(call(std::string(route.method), path, {{"Authorization", "Bearer right-key"}}));
     EXPECT_NE(right->response.status, 401) << path;

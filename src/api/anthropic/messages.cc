@@ -1,4 +1,8 @@
 // POST /v1/messages and /v1/messages/count_tokens.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <utility>
 
@@ -13,15 +17,17 @@ namespace {
 
 namespace json = boost::json;
 
-// The one version whose events these are. Clients send it; curl users forget it.
-constexpr std::string_view kVersion = "2023-06-01";
+// Clients send the version of the API that they mean; curl users forget it. The younger one
+// took temperature, top_p and top_k away and refuses more; what is left is the same, so that
+// here, where models are sampled as the client likes, both are one.
+constexpr std::array<std::string_view, 2> kVersions = {"2023-06-01", "2026-10-21"};
 
 OrRefusal<MessagesRequest> read_request(const Call& call, Purpose purpose) {
   const auto version = call.request().header("anthropic-version");
-  if (version && *version != kVersion) {
-    return tl::unexpected(
-        bad_parameter("anthropic-version",
-                      "anthropic-version: only " + std::string(kVersion) + " is spoken here"));
+  if (version && std::find(kVersions.begin(), kVersions.end(), *version) == kVersions.end()) {
+    return tl::unexpected(bad_parameter(
+        "anthropic-version",
+        fmt::format("anthropic-version: this server knows {}", fmt::join(kVersions, " and "))));
   }
   return read_messages_request(call.request().body, purpose);
 }

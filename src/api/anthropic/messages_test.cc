@@ -52,7 +52,7 @@ TEST(Anthropic, TheAnswerIsTheChatCompletions) {
   ApiSetting setting;
   const auto chat =
       setting.post("/v1/chat/completions", body(R"("max_tokens":20,"temperature":0)"));
-  const json::object& choice = chat->json().at("choices").as_array().at(0).as_object();
+  const json::object choice = chat->json().at("choices").as_array().at(0).as_object();
   const auto whole = setting.post("/v1/messages", body(R"("max_tokens":20,"temperature":0)"));
   ASSERT_EQ(whole->response.status, 200) << whole->response.body;
   const json::object reply = whole->json();
@@ -267,7 +267,8 @@ TEST(Anthropic, WhatRoutesDoNotSeeIsRefusedInTheSameForm) {
   EXPECT_TRUE(error_of(*ask("POST", "/v1/messages", keyed)).starts_with("invalid_request_error: "));
   http::Headers old = keyed;
   old.emplace_back("anthropic-version", "2023-01-01");
-  EXPECT_NE(error_of(*ask("POST", "/v1/messages", old)).find("2023-06-01"), std::string::npos);
+  EXPECT_NE(error_of(*ask("POST", "/v1/messages", old)).find("2023-06-01 and 2026-10-21"),
+            std::string::npos);
   ApiSetting busy;
   busy.source.error = Error{ErrorCode::kLimit, "/secret", "", "", "", ""};
   const auto refused = busy.post("/v1/messages", body(R"("max_tokens":1)"));
