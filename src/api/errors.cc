@@ -88,7 +88,7 @@ std::string_view anthropic_type(int status) {
 
 // For wires without a field of its own for the parameter.
 std::string whole_message(const Refusal& refusal) {
-  if (refusal.message.find(refusal.param) != std::string::npos) return refusal.message;
+  if (refusal.message.starts_with(refusal.param)) return refusal.message;
   return refusal.param + ": " + refusal.message;
 }
 

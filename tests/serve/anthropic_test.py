@@ -40,7 +40,9 @@ class Client(serving.ServeTest):
         whole = self.create()
         self.assertEqual((whole.type, whole.role, whole.model), ("message", "assistant", serving.MODEL))
         self.assertEqual([b.type for b in whole.content], ["text"])
-        self.assertTrue(whole.content[0].text)
+        chat = self.server.post("/v1/chat/completions", {"messages": QUESTION, "temperature": 0, "max_tokens": 24},
+                                headers={"x-api-key": KEY})[2]
+        self.assertEqual(whole.content[0].text, chat["choices"][0]["message"]["content"])
         self.assertIn(whole.stop_reason, ("end_turn", "max_tokens"))
         with self.client.messages.stream(model=serving.MODEL, messages=QUESTION, max_tokens=24,
                                          extra_body={"temperature": 0}) as stream:
@@ -60,12 +62,15 @@ class Client(serving.ServeTest):
         self.assertNotEqual(n_input(string), n_input(plain))
         turns = self.create(messages=[*QUESTION, {"role": "assistant", "content": plain.content},
                                       {"role": "user", "content": [{"type": "text", "text": "And of Italy?"}]}])
-        self.assertTrue(turns.content[0].text)
+        self.assertGreater(n_input(turns), n_input(plain))
 
     def test_an_answer_that_is_begun_goes_on(self):
-        reply = self.create(messages=[*QUESTION, {"role": "assistant", "content": "The capital is"}], max_tokens=6)
+        begun = [*QUESTION, {"role": "assistant", "content": "The capital of France is"}]
+        reply = self.create(messages=begun, max_tokens=6)
         self.assertTrue(reply.content[0].text.startswith(" "), reply.content)
-        self.assertTrue(reply.content[0].text)
+        count = self.client.messages.count_tokens
+        self.assertGreater(count(model=serving.MODEL, messages=begun).input_tokens,
+                           count(model=serving.MODEL, messages=QUESTION).input_tokens)
 
     def test_why_it_ended(self):
         self.assertEqual(self.create(max_tokens=2).stop_reason, "max_tokens")

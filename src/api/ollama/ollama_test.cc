@@ -85,22 +85,16 @@ TEST(Ollama, ContextGoesOnWithTheConversation) {
       setting.post("/api/generate", R"({"model":"fake","prompt":"again","context":)" +
                                         json::serialize(first.at("context")) + "," + options + "}");
   ASSERT_EQ(second->response.status, 200) << second->response.body;
-  // The same conversation as messages.
-  const json::value messages =
-      json::array{json::object{{"role", "user"}, {"content", "hello"}},
-                  json::object{{"role", "assistant"}, {"content", first.at("response")}},
-                  json::object{{"role", "user"}, {"content", "again"}}};
-  const auto chat = setting.post("/api/chat", R"({"model":"fake","messages":)" +
-                                                  json::serialize(messages) + "," + options + "}");
-  const auto tokens =
-      setting.post("/tokenize", R"({"messages":)" + json::serialize(messages) + "}")->json();
-  const json::array prompt = tokens.at("tokens").as_array();
-  const json::array context = second->json().at("context").as_array();
+  // What was said, unchanged, and the template's text up to the next answer.
+  const auto turn = setting.post(
+      "/tokenize", R"({"prompt":"\nuser: again\nassistant:","add_special_tokens":false})");
+  json::array prompt = first.at("context").as_array();
+  for (const json::value& token : turn->json().at("tokens").as_array()) prompt.push_back(token);
+  EXPECT_EQ(second->json().at("prompt_eval_count"), std::ssize(prompt));
+  json::array context = second->json().at("context").as_array();
   ASSERT_GE(context.size(), prompt.size());
-  // The template writes a space before what the assistant said; the model wrote none.
-  EXPECT_LE(second->json().at("prompt_eval_count").as_int64(), std::ssize(prompt));
-  EXPECT_GE(second->json().at("prompt_eval_count").as_int64(), std::ssize(prompt) - 1);
-  EXPECT_EQ(chat->response.status, 200);
+  context.resize(prompt.size());
+  EXPECT_EQ(context, prompt);
 }
 
 TEST(Ollama, BadRequestsNameTheField) {
