@@ -87,9 +87,10 @@ TEST(Ollama, ContextGoesOnWithTheConversation) {
   ASSERT_EQ(second->response.status, 200) << second->response.body;
   // What was said, unchanged, and the template's text up to the next answer.
   const auto turn = setting.post(
-      "/tokenize", R"({"prompt":"\nuser: again\nassistant:","add_special_tokens":false})");
+      "/tokenize", R"({"prompt":"\nuser: again\nassistant: ","add_special_tokens":false})");
   json::array prompt = first.at("context").as_array();
-  for (const json::value& token : turn->json().at("tokens").as_array()) prompt.push_back(token);
+  const json::value counted = turn->json();
+  for (const json::value& token : counted.at("tokens").as_array()) prompt.push_back(token);
   EXPECT_EQ(second->json().at("prompt_eval_count"), std::ssize(prompt));
   json::array context = second->json().at("context").as_array();
   ASSERT_GE(context.size(), prompt.size());
