@@ -33,8 +33,7 @@ struct ServeOptions {
   std::vector<std::string> cors_origins;
   std::string memory;               // "6GB"; empty: most of what is free
   std::string prompt_disk = "4GB";  // 0: none
-  std::string budget;      // "6GB"
-  std::string store_path;  // empty: under ONDOL_HOME
+  std::string store_path;           // empty: under ONDOL_HOME
   bool keeps_nothing = false;
   std::string store_size = "1GB";
   std::int64_t store_days = 30;

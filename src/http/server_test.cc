@@ -335,6 +335,9 @@ TEST(Server, DrainCutsAtTheDeadline) {
   client.send(get("/forever"));
   client.read_some();
   EXPECT_FALSE(server.server().drain(100));
+  // The handler is told on the exchange's strand, which may be a moment later.
+  for (int i = 0; i < 500 && !is_gone; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_TRUE(is_gone);
   EXPECT_EQ(server.server().n_connections(), 0u);
   EXPECT_TRUE(client.is_at_end());
