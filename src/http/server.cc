@@ -16,6 +16,7 @@
 #include <mutex>
 #include <random>
 #include <thread>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -129,11 +130,10 @@ Result<void> AsioServer::listen() {
     ONDOL_TRY(tls_, make_tls_context(*options_.tls, options_.on_warning));
   }
   const tcp::endpoint endpoint(address, options_.port);
-  acceptor_.open(endpoint.protocol(), error);
-  if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor_.bind(endpoint, error);
-  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-  if (error) {
+  if (acceptor_.open(endpoint.protocol(), error) ||
+      acceptor_.set_option(tcp::acceptor::reuse_address(true), error) ||
+      acceptor_.bind(endpoint, error) ||
+      acceptor_.listen(asio::socket_base::max_listen_connections, error)) {
     return fail(ErrorCode::kIo, fmt::format("{} port {}", options_.address, options_.port), "",
                 "cannot listen: " + error.message());
   }
@@ -147,6 +147,7 @@ Result<void> AsioServer::listen() {
 
 // Everything that is pending ends before the io_context goes: sockets and timers
 // belong to it, and connections live as long as something of theirs is pending.
+// NOLINTNEXTLINE(bugprone-exception-escape): out of memory here ends the process
 AsioServer::~AsioServer() {
   stop_accepting();
   stop_connections();
@@ -220,8 +221,8 @@ void AsioServer::accept() {
 void AsioServer::add(tcp::socket socket) {
   error_code error;
   const tcp::endpoint peer = socket.remote_endpoint(error);
-  if (error) return;  // it has left already
-  socket.set_option(tcp::no_delay(true), error);
+  // An error: it has left already.
+  if (error || socket.set_option(tcp::no_delay(true), error)) return;
   std::shared_ptr<Connection> connection;
   {
     const std::lock_guard lock(mutex_);
@@ -244,7 +245,7 @@ void AsioServer::stop_accepting() {
   }
   asio::post(acceptor_.get_executor(), [this] {
     error_code ignored;
-    acceptor_.close(ignored);
+    std::ignore = acceptor_.close(ignored);
     accept_retry_.cancel();
   });
 }

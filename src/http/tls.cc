@@ -77,8 +77,7 @@ Result<std::unique_ptr<ssl::context>> make_tls_context(
   }
   auto context = std::make_unique<ssl::context>(ssl::context::tls_server);
   boost::system::error_code error;
-  context->use_certificate_chain(boost::asio::buffer(certificate_pem), error);
-  if (error) {
+  if (context->use_certificate_chain(boost::asio::buffer(certificate_pem), error)) {
     return fail(ErrorCode::kInvalidFile, files.certificate, "",
                 "the chain of certificates cannot be used", error.message());
   }

@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <tuple>
 #include <utility>
 
 namespace ondol::http {
@@ -27,7 +28,7 @@ class PlainTransport final : public Transport {
   }
   void finish_writing(Done done) override {
     error_code error;
-    socket_.shutdown(Socket::shutdown_send, error);
+    std::ignore = socket_.shutdown(Socket::shutdown_send, error);
     asio::post(socket_.get_executor(), [done = std::move(done), error] { done(error, 0); });
   }
 
@@ -64,8 +65,8 @@ class TlsTransport final : public Transport {
 
 void Transport::close(bool is_abrupt) {
   error_code ignored;
-  if (is_abrupt) socket().set_option(asio::socket_base::linger(true, 0), ignored);
-  socket().close(ignored);
+  if (is_abrupt) std::ignore = socket().set_option(asio::socket_base::linger(true, 0), ignored);
+  std::ignore = socket().close(ignored);
 }
 
 std::unique_ptr<Transport> make_plain_transport(Transport::Socket socket) {
