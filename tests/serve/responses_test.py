@@ -46,6 +46,30 @@ class Responses(unittest.TestCase):
         options = {"model": serving.MODEL, "input": text, "temperature": 0, "max_output_tokens": 16, **more}
         return self.client.responses.create(**options)
 
+    def test_calls_and_forms(self):
+        parameters = {"type": "object", "properties": {"zone": {"enum": ["UTC", "KST"]}}, "required": ["zone"],
+                      "additionalProperties": False}
+        tool = {"type": "function", "name": "get_time", "parameters": parameters, "strict": True}
+        asked = {"tools": [tool], "tool_choice": "required", "parallel_tool_calls": False, "max_output_tokens": 100}
+        reply = self.create("What time is it in Seoul?", **asked)
+        self.assertEqual([item.type for item in reply.output], ["function_call"])
+        call = reply.output[0]
+        jsonschema.validate(json.loads(call.arguments), parameters)
+        events = list(self.create("What time is it in Seoul?", stream=True, **asked))
+        deltas = [e.delta for e in events if e.type == "response.function_call_arguments.delta"]
+        self.assertGreater(len(deltas), 1)
+        self.assertEqual("".join(deltas), call.arguments)
+        self.assertEqual([e.sequence_number for e in events], list(range(len(events))))
+        self.assertEqual(events[-1].type, "response.completed")
+        told = self.create([{"type": "function_call_output", "call_id": call.call_id, "output": "12:30"}],
+                           previous_response_id=reply.id, tools=[tool], tool_choice="none", max_output_tokens=8)
+        self.assertTrue(told.output_text)
+        schema = {"type": "object", "properties": {"age": {"type": "integer", "minimum": 1, "maximum": 99}},
+                  "required": ["age"], "additionalProperties": False}
+        form = {"format": {"type": "json_schema", "name": "mason", "schema": schema}}
+        formed = self.create("Describe a mason.", extra_body={"text": form}, max_output_tokens=60)
+        jsonschema.validate(json.loads(formed.output_text), schema)
+
     def validate(self, value, name):
         document = self.server.get("/openapi.json", headers={"x-api-key": KEYS["lab"]})[2]
         schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
