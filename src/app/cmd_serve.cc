@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <thread>
 
@@ -76,14 +77,20 @@ void drain(http::Server& server, api::Api& api, std::int64_t drain_s) {
   }
 }
 
-void print_welcome(const ServeOptions& options, const std::string& url, bool needs_key,
-                   const std::string& model) {
+void print_welcome(const ServeOptions& options, const http::ServerOptions& server,
+                   const std::string& url, bool needs_key, const std::string& model) {
+  // Nobody but `ondol certs` vouches for a certificate of its own.
+  std::string authority;
+  if (options.uses_own_certificate) {
+    const std::filesystem::path certificate = server.tls->certificate;
+    authority = fmt::format(" --cacert '{}'", (certificate.parent_path() / "ca.crt").string());
+  }
   print(fmt::format("ondol serves {} at {}\n\n", fmt::join(options.pool.models, ", "), url));
-  print(
-      fmt::format("  curl {}/v1/chat/completions{} -H 'Content-Type: application/json' \\\n"
-                  "    -d '{{\"model\": \"{}\", \"messages\": [{{\"role\": \"user\", \"content\": "
-                  "\"Why is the sky blue?\"}}]}}'\n\n",
-                  url, needs_key ? " -H \"Authorization: Bearer $ONDOL_API_KEY\"" : "", model));
+  print(fmt::format(
+      "  curl{} {}/v1/chat/completions{} -H 'Content-Type: application/json' \\\n"
+      "    -d '{{\"model\": \"{}\", \"messages\": [{{\"role\": \"user\", \"content\": "
+      "\"Why is the sky blue?\"}}]}}'\n\n",
+      authority, url, needs_key ? " -H \"Authorization: Bearer $ONDOL_API_KEY\"" : "", model));
   flush_output();
 }
 
@@ -121,7 +128,8 @@ Result<void> run_serve(ServeOptions options) {
             http::Server::start(http_options, [&](std::shared_ptr<http::Exchange> exchange) {
               api.handle(std::move(exchange));
             }));
-  print_welcome(options, server_url(http_options, server->port()), needs_key, model_id);
+  print_welcome(options, http_options, server_url(http_options, server->port()), needs_key,
+                model_id);
   wait_for_signal();
   drain(*server, api, options.drain_s);
   return {};

@@ -2,6 +2,7 @@
 """Clients that leave, servers that stop, keys with limits, and what the log says."""
 import hashlib
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -147,6 +148,26 @@ class Stopping(unittest.TestCase):
         self.assertIn("together", self.refused("--tls-cert", "x.pem"))
         self.assertIn("no size", self.refused("--memory", "lots"))
         self.assertIn("same id", self.refused("-m", str(serving.SMOLLM2)))
+
+
+class PrintedExample(unittest.TestCase):
+    def test_works_over_tls(self):
+        """The line that `ondol serve --tls` prints is one that works as it stands."""
+        with tempfile.TemporaryDirectory() as folder:
+            env = {**os.environ, "ONDOL_HOME": folder, "ONDOL_WEIGHT_CACHE": "off"}
+            server = subprocess.Popen([serving.BINARY, "serve", "-m", str(serving.SMOLLM2), "--tls", "--port", "0",
+                                       "--log", "off", "--ctx", "512", "--no-store", "--prompt-disk", "0"],
+                                      env=env, stdout=subprocess.PIPE, text=True)
+            try:
+                lines = [server.stdout.readline() for _ in range(4)]
+                command = "".join(lines[2:]).replace('"messages"', '"max_tokens": 4, "messages"')
+                self.assertIn("--cacert", command)
+                done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+                self.assertEqual(json.loads(done.stdout)["object"], "chat.completion", done)
+            finally:
+                server.terminate()
+                server.stdout.close()
+                self.assertEqual(server.wait(60), 0)
 
 
 if __name__ == "__main__":
