@@ -99,7 +99,9 @@ function readAloud(app: App): HTMLElement {
 
 function keyField(app: App): HTMLElement {
   const field = h('input', { class: 'field', id: 'api-key', type: 'password', autocomplete: 'current-password', value: app.settings.key, onchange: () => useKey(app, field.value) });
-  return labelled('api-key', t('keyLabel'), field, t('keyHelp'));
+  const form = h('form', {}, labelled('api-key', t('keyLabel'), field, t('keyHelp'))); // password managers want one
+  form.addEventListener('submit', (event) => event.preventDefault());
+  return form;
 }
 
 function syncState(app: App): HTMLElement {
