@@ -18,7 +18,7 @@ export function openSettings(app: App): void {
       numberField(app, 'seed', t('seed'), t('seedHelp'), 0, 2147483647, 1),
     )),
     section(t('voice'), readAloud(app)),
-    section(t('server'), keyField(app), syncState(app), h('a', { class: 'button', href: '#pair', onclick: () => dialog.close() }, t('pairDevice'))),
+    section(t('server'), keyField(app), syncState(app), h('button', { type: 'button', class: 'button', onclick: () => (dialog.close(), (location.hash = '#pair')) }, t('pairDevice'))),
     h('button', { type: 'button', class: 'button', onclick: () => (dialog.close(), openShortcuts()) }, t('shortcuts')),
   );
 }

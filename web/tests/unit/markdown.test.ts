@@ -53,6 +53,8 @@ describe('renderMarkdown', () => {
     'title breakout': '[x](https://a.example "\\" onmouseover=alert(1) \\"")',
     'language breakout': '```"onmouseover=alert(1)x\ncode\n```',
     'formula breakout': '$<img src=x onerror=alert(1)>$',
+    'attribute on a tag of text': '<b onclick=alert(1)>x</b> <sub style="position:fixed">y</sub>',
+    'tag within a tag': '<sc<b>ript>alert(1)</sc</b>ript>',
     meta: '<meta http-equiv=refresh content="0;url=https://evil.example"><base href="https://evil.example">',
   };
   const allowed = new Set('P BR HR H1 UL OL LI BLOCKQUOTE PRE CODE EM STRONG DEL A SPAN TABLE TBODY TR TD DIV'.split(' '));
