@@ -20,6 +20,8 @@ import { showPair } from './pair_route';
 import { t } from './texts';
 import { Transcript } from './transcript';
 
+// Where a focused field does not bring a keyboard up over half of the page.
+const kPrecisePointer = matchMedia('(pointer: fine)');
 const kDarkSystem = matchMedia('(prefers-color-scheme: dark)');
 
 class Page {
@@ -57,7 +59,7 @@ class Page {
     app.release();
     const openChat = (id?: string) => {
       drawer(false);
-      void this.openChat(id).then(() => composer.field.focus());
+      void this.openChat(id).then(() => kPrecisePointer.matches && composer.field.focus());
     };
     const drawer = (open: boolean): boolean => {
       const was = layout.classList.contains('drawer-open');
@@ -92,7 +94,7 @@ class Page {
       closeDrawer: () => drawer(false),
     }));
     app.own(acceptDrops(composer));
-    if (matchMedia('(pointer: fine)').matches) composer.field.focus();
+    if (kPrecisePointer.matches) composer.field.focus();
   }
 
   private async openChat(id?: string): Promise<void> {
