@@ -28,7 +28,12 @@ export const kShortAnswers = { sampling: { temperature: 0, max_completion_tokens
 // A page of its own profile. `options` are Playwright's for a context; `settings` are the page's at its first start;
 // `scripts` run before the page's own.
 export async function openPage(browser, { scripts = [], settings = kShortAnswers, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...options });
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    locale: 'en-US',
+    serviceWorkers: 'block', // each would fetch all files of the page; a test of it says 'allow'
+    ...options,
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000); // a busy machine is slow, not wrong
   const guards = { violations: [], errors: [], strangers: [] };
