@@ -6,6 +6,11 @@ import { startServer } from './harness/server.mjs';
 
 export const kLongAnswers = { sampling: { temperature: 0, max_completion_tokens: 600 } };
 export const kInsecureHost = 'living-room.test'; // a name that is not this machine's: no secure context over plain HTTP
+const kBrowserFlags = [
+  `--host-resolver-rules=MAP ${kInsecureHost} 127.0.0.1`,
+  '--use-fake-device-for-media-stream', // a microphone that beeps
+  '--use-fake-ui-for-media-stream',
+];
 
 export let server;
 let browser;
@@ -15,7 +20,7 @@ export function useServerAndBrowser() {
   before(async () => {
     [server, browser] = await Promise.all([
       startServer({ args: ['--host-name', kInsecureHost] }),
-      launchBrowser([`--host-resolver-rules=MAP ${kInsecureHost} 127.0.0.1`], { webgl: false }),
+      launchBrowser(kBrowserFlags, { webgl: false }),
     ]);
   });
   after(async () => {
@@ -25,7 +30,9 @@ export function useServerAndBrowser() {
 }
 
 export async function withPage(options, use, url = server.url) {
-  const page = await openPage(browser, options);
+  const { prepare, ...rest } = options;
+  const page = await openPage(browser, rest);
+  await prepare?.(page);
   await page.goto(url);
   await page.waitForSelector('#message');
   await use(page);

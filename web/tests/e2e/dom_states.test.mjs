@@ -202,6 +202,31 @@ describe('everybody', () => {
       assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
     }));
 
+  it('takes speech where the server can write it down', () =>
+    withPage({
+      prepare: async (page) => {
+        await page.route('**/openapi.json', (route) => route.fulfill({ json: { paths: { '/v1/audio/transcriptions': {} } } }));
+        await page.route('**/v1/audio/transcriptions', (route) => route.fulfill({ json: { text: 'said aloud' } }));
+      },
+    }, async (page) => {
+      await page.getByRole('button', { name: 'Speak' }).click();
+      await page.waitForSelector('.recording');
+      await page.waitForTimeout(1500);
+      const [request] = await Promise.all([
+        page.waitForRequest('**/v1/audio/transcriptions'),
+        page.getByRole('button', { name: 'Stop and write down what was said' }).click(),
+      ]);
+      await page.waitForFunction(() => document.querySelector('#message').value === 'said aloud');
+      const sent = request.postDataBuffer();
+      const wav = sent.indexOf('WAVEfmt ');
+      assert.ok(wav > 0, 'a WAV file');
+      assert.equal(sent.readUInt32LE(wav + 16), 16000); // samples a second
+      const seconds = sent.readUInt32LE(wav + 32) / 32000;
+      assert.ok(seconds > 0.1 && seconds < 60, `${seconds} s`);
+      const samples = sent.subarray(wav + 36, wav + 36 + 8000);
+      assert.ok(samples.some((byte) => byte !== 0), 'not silence');
+    }));
+
   it('keeps settings in bounds and sends them', () =>
     withPage({}, async (page) => {
       await scriptAnswer(page, 'Yes.');
