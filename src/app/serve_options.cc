@@ -6,6 +6,7 @@
 #include <ctime>
 #include <limits>
 
+#include "api/compile_turns.h"
 #include "app/console.h"
 #include "app/served_model.h"
 #include "base/mapped_file.h"
@@ -168,11 +169,10 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
       ->check(CLI::Range(0, 3600))
       ->capture_default_str()
       ->group(group);
-  command
-      .add_flag("--deterministic",
-                "The same request and seed give the same tokens, alone or beside others, streamed, "
-                "cached or cold. It is always so: this flag changes nothing")
-      ->group(group);
+  const std::string always =
+      "The same request and seed give the same tokens, alone or beside others, streamed, cached "
+      "or cold. It is always so: this flag changes nothing";
+  command.add_flag("--deterministic", always)->group(group);
   command.add_option("--log", options.log, "A line for each request on stderr: text, json or off")
       ->check(CLI::IsMember({"text", "json", "off"}))
       ->capture_default_str()
@@ -246,6 +246,8 @@ Result<http::ServerOptions> server_options(const ServeOptions& options) {
   out.address = options.host;
   out.port = options.port;
   out.limits = options.limits;
+  // As many stay free for all else as grammars can hold.
+  out.n_handler_threads = 2 * (api::kMaxCompiling + api::kMaxWaitingToCompile);
   out.refuse = &api::refusal_of_status;
   const bool has_files = !options.tls_cert.empty() || !options.tls_key.empty();
   if (has_files && options.uses_own_certificate) {

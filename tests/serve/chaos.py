@@ -20,7 +20,8 @@ class Weather:
 
     @classmethod
     def some(cls, rng):
-        out = cls(piece=rng.choice([1, 3, 16, 700, 65536]), delay_s=rng.choice([0, 0, 0.0005, 0.002]))
+        piece, delay_s = rng.choice([(1, 0), (3, 0), (16, 0.0005), (700, 0), (700, 0.02), (65536, 0), (65536, 0.1)])
+        out = cls(piece=piece, delay_s=delay_s)
         if rng.random() < 0.6:
             out.cut_after = rng.choice([0, 1, 30, 200, 400, 1500])
             out.cut = rng.choice(["close", "reset", "half", "stall"])

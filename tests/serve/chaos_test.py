@@ -160,6 +160,32 @@ class Chaos(serving.ServeTest):
         finally:
             connection.close()
 
+    def test_hostile_schemas_hold_up_nobody(self):
+        """Each takes its second of compiling; whoever has no schema is answered meanwhile."""
+        deep = {"type": "string"}
+        for _ in range(12):  # 8191 schemas
+            deep = {"anyOf": [deep, {"type": "array", "items": deep}]}
+        form = {"type": "json_schema", "json_schema": {"name": "n", "schema": deep}}
+        body = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 1, "response_format": form}
+        stop = time.monotonic() + 4
+        statuses = []
+
+        def hostile():
+            while time.monotonic() < stop:
+                statuses.append(self.server.post("/v1/chat/completions", body)[0])
+
+        threads = [threading.Thread(target=hostile) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        took = self.quiet_latencies(lambda n, _: time.monotonic() < stop)
+        for thread in threads:
+            thread.join()
+        print(f"\nhostile schemas: {len(statuses)} refused; another client's median {statistics.median(took):.1f} ms")
+        self.assertLessEqual(set(statuses), {400, 503})
+        self.assertIn(400, statuses)
+        self.assertLess(statistics.median(took), 1000)
+
     def test_a_slow_reader_slows_nobody(self):
         gaps = self.gaps_of_a_stream()
         slow = []

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The same request gives the same tokens and the same log-probabilities, bit for bit: alone, beside others, streamed,
-cached, cold, and by a server with other batches. ONDOL_LONG_TESTS=1 asks SmolLM2 instead of a tiny model."""
+cached, cold, with guesses or without, and by a server with other batches. ONDOL_LONG_TESTS=1 asks SmolLM2 instead of a tiny model."""
 import concurrent.futures
 import json
 import random
@@ -35,6 +35,8 @@ class Determinism(unittest.TestCase):
             choices = [json.loads(event)["choices"][0] for event in events]
         else:
             choices = reply["choices"]
+            self.n_draft += reply["timings"]["n_draft"]
+            self.assertLessEqual(reply["timings"]["n_draft_accepted"], reply["timings"]["n_draft"])
         out = {"text": "".join(choice["text"] for choice in choices), "finish_reason": choices[-1]["finish_reason"]}
         for field in ("tokens", "token_logprobs", "top_logprobs"):
             out[field] = [item for choice in choices for item in choice["logprobs"][field]]
@@ -51,11 +53,13 @@ class Determinism(unittest.TestCase):
     def test_every_way_gives_the_same(self):
         model = serving.SMOLLM2 if serving.IS_LONG else serving.tiny_model()
         bodies = list(requests())
-        server = serving.Server("--deterministic", models=(model,))
+        server = serving.Server("--deterministic", "--speculate", "lookup", models=(model,))
+        self.n_draft = 0
         try:
             cold = [{**body, "cache_prompt": False} for body in bodies]
             self.alone = [self.outcome(server, body) for body in cold]
             self.assertGreater(len({o["text"] for o in self.alone}), N_PROMPTS // 2)
+            self.assertGreater(self.n_draft, 0)
             self.compare("together", self.together(server, cold, N_PROMPTS))
             self.compare("kept", [self.outcome(server, body) for body in bodies])
             hits = server.metric("vllm:prefix_cache_hits_total")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Thousands of requests of every kind at once against one server: each is answered as it must be, and memory,
-file descriptors and threads stay what they were.
+file descriptors and threads stay what they were. The model is tiny, so that the server is what is tried.
 
     tests/serve/soak.py [--requests 10000] [--clients 8] [--seed 1]
 
@@ -20,7 +20,7 @@ import serving
 
 CTX = 512
 # A server of a fixed size: what grows beyond these grows without bound.
-ARGUMENTS = ("--kv-tokens", 4096, "--max-sequences", 8, "--prompt-disk", "16MB", "--store-bytes", "2MB")
+ARGUMENTS = ("--threads", 1, "--kv-tokens", 4096, "--max-sequences", 8, "--prompt-disk", "16MB", "--store-bytes", "2MB")
 MAX_GROWTH_BYTES = 24 << 20
 WORDS = "stone floor warm smoke flue fire winter room paper clay mortar hearth night snow wind river bridge road".split()
 
@@ -183,8 +183,8 @@ def other_wires(client):
     path, body = client.random.choice([
         ("/v1/messages", {**message, "max_tokens": 3}),
         ("/v1/messages", {**message, "max_tokens": 3, "stream": True}),
-        ("/api/chat", {**message, "model": serving.MODEL, "options": {"num_predict": 3}}),
-        ("/api/generate", {"prompt": client.text(4), "model": serving.MODEL, "options": {"num_predict": 3}}),
+        ("/api/chat", {**message, "model": "tiny", "options": {"num_predict": 3}}),
+        ("/api/generate", {"prompt": client.text(4), "model": "tiny", "options": {"num_predict": 3}}),
         ("/v1/completions", {"prompt": client.text(4), "max_tokens": 3, "n": 2, "logprobs": 2, "echo": True})])
     return expect(*client.ask(path, body))
 
@@ -225,7 +225,7 @@ class Soak:
                             f"RssAnon {now['anon'] / 2**20:7.1f} MiB, {now['fds']} descriptors, {now['threads']} threads")
 
     def run(self):
-        self.server = serving.Server(*ARGUMENTS, ctx=CTX)
+        self.server = serving.Server(*ARGUMENTS, ctx=CTX, models=(serving.tiny_model(),))
         try:
             start = self.server.resident()
             self.started = time.monotonic()

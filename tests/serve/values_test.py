@@ -90,6 +90,8 @@ class Values(serving.ServeTest):
                     yield path, operation["requestBody"]["content"]["application/json"]["schema"], body
 
     def check(self, path, place, schema, body, value):
+        if place[0] == "thinking" and len(place) > 1:
+            body = {**body, "thinking": {"type": "enabled"}}
         text = json.dumps(put(body, place, "@")).replace('"@"', value)
         case = f"{path} {place} {value}" + (" streamed" if body.get("stream") else "")
         reply = self.post(path, text)
@@ -113,8 +115,8 @@ class Values(serving.ServeTest):
         elif "param" in error:
             self.assertEqual(error["param"].split(".")[0].split("[")[0], place[0], (case, error))
         else:
-            name = next(part for part in reversed(place) if isinstance(part, str) and part != "5")
-            self.assertIn(name, error["message"], case)
+            leaf = [part for part in place if isinstance(part, str) and part != "5"][-1]
+            self.assertIn("thinking" if leaf == "budget_tokens" else leaf, error["message"], case)
 
     def assert_ended(self, path, text, case):
         if path.startswith("/api/"):
