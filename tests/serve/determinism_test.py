@@ -70,8 +70,8 @@ class Determinism(unittest.TestCase):
             self.compare("streamed together", self.together(server, streams, N_PROMPTS))
         finally:
             self.assertEqual(server.stop(), 0)
-        # So few pages that requests give theirs back and begin again; other batches; no speculation.
-        server = serving.Server("--kv-tokens", 2048, "--max-sequences", 5, "--speculate", "off", models=(model,))
+        # So few pages that requests give theirs back and begin again; other batches; no speculation; one thread.
+        server = serving.Server("--kv-tokens", 2048, "--max-sequences", 5, "--speculate", "off", "--threads", 1, models=(model,))
         try:
             self.compare("another server", self.together(server, bodies, 10))
         finally:

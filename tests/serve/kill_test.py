@@ -26,7 +26,7 @@ class Kill(unittest.TestCase):
 
     def start(self):
         # Prompts on disk too, in a folder that outlives the server: half a page may lie there.
-        return serving.Server("--store", self.store, ctx=1024, models=(serving.tiny_model(),),
+        return serving.Server("--threads", 1, "--store", self.store, ctx=1024, models=(serving.tiny_model(),),
                               env={"ONDOL_HOME": self.folder.name + "/home"})
 
     def test_acknowledged_responses_survive(self):

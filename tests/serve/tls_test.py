@@ -29,7 +29,7 @@ class Tls(unittest.TestCase):
         certs = pathlib.Path(cls.folder.name, "certs")
         cls.authority = certs / "ca.crt"
         cls.server = serving.Server("--tls-cert", certs / "server.crt", "--tls-key", certs / "server.key", "--host-name",
-                                    "box.example", "--header-seconds", 2, env={"ONDOL_API_KEY": KEY},
+                                    "box.example", "--header-seconds", 2, "--threads", 1, env={"ONDOL_API_KEY": KEY},
                                     models=(serving.tiny_model(),))
 
     @classmethod

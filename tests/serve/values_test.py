@@ -58,6 +58,7 @@ def put(body, path, value):
 
 class Values(serving.ServeTest):
     model = staticmethod(serving.tiny_model)
+    arguments = ("--threads", 1)
     ctx = 96  # an answer without a limit of its own is short
 
     @classmethod
