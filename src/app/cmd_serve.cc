@@ -39,6 +39,8 @@ void block_stop_signals() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   // A client that leaves while it is written to is no reason to die.
   ::signal(SIGPIPE, SIG_IGN);
+  // Nor is a file that may not grow (ulimit -f): the write fails, and that is told.
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 void wait_for_signal() {
@@ -105,8 +107,8 @@ Result<void> run_serve(ServeOptions options) {
     out.cors_origins = options.cors_origins;
     return out;
   }());
-  ONDOL_TRY(http::ServerOptions http_options, server_options(options));
   ONDOL_TRY_VOID(read_sizes(options));
+  ONDOL_TRY(http::ServerOptions http_options, server_options(options));
   ONDOL_TRY(const hub::Store store, hub::Store::from_environment());
   for (const std::string& model : options.pool.models) {
     ONDOL_TRY_VOID(fetch_default_model(store, model));

@@ -37,13 +37,16 @@ struct ServeOptions {
   bool keeps_nothing = false;
   std::string store_size = "1GB";
   std::int64_t store_days = 30;
+  http::Limits limits;
+  std::string max_body = "32MB";
   std::string log = "text";
   std::int64_t drain_s = 30;
 };
 
 void add_serve_options(CLI::App& command, ServeOptions& options);
 
-/// --memory and --prompt-disk, into the pool's options. Errors: kInvalidArgument.
+/// --memory and --prompt-disk into the pool's options, --max-body into the limits. Errors:
+/// kInvalidArgument.
 Result<void> read_sizes(ServeOptions& options);
 /// The store of responses; null with --no-store. Errors: those of opening it.
 Result<std::unique_ptr<api::ResponseStore>> response_store(const ServeOptions& options);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every route with and without a key, hostile values, hosts and origins, and openapi.json's truth."""
+"""Every route with and without a key, hosts and origins, and openapi.json's truth."""
 import json
 import unittest
 
@@ -26,7 +26,6 @@ BODIES = {
     "/v1/messages": {"messages": MESSAGES, "max_tokens": 2},
     "/v1/messages/count_tokens": {"messages": MESSAGES},
 }
-HOSTILE = ["-1", "0", "NaN", "1e309", "-1e309", "9223372036854775808", '"string"', "null", "[]", "{}", "true"]
 
 
 class Routes(serving.ServeTest):
@@ -111,33 +110,6 @@ class Routes(serving.ServeTest):
                 self.assertEqual(self.post(path, body)[0], 200, (path, field))
             self.assert_error(self.post(path, {**BODIES[path], "no_such_field": None}), 400,
                               param="no_such_field", code="unknown_parameter", path=path)
-
-    def test_numeric_fields_and_hostile_values(self):
-        """A value is taken, or refused with 400 and the field's name; the description says which."""
-        for _, path, operation in self.operations():
-            if "requestBody" not in operation:
-                continue
-            name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
-            for field, schema in self.document["components"]["schemas"][name]["properties"].items():
-                types = schema.get("type", [])
-                if "number" not in types and "integer" not in types:
-                    continue
-                for value in HOSTILE:
-                    with self.subTest(path=path, field=field, value=value):
-                        body = json.dumps({**BODIES[path], field: "@"}).replace('"@"', value)
-                        reply = self.post(path, body)
-                        self.assertIn(reply[0], (200, 400), reply[2])
-                        if reply[0] == 400:
-                            error = self.assert_error(reply, 400, path=path)
-                            if "param" in error:
-                                self.assertIn(error["param"], (field, None) if value == "NaN" else (field,))
-                            elif value != "NaN":  # no JSON at all
-                                self.assertIn(field, error["message"])
-                        if value not in ("NaN", "1e309", "-1e309"):
-                            valid = jsonschema.Draft202012Validator(schema).is_valid(json.loads(value))
-                            # Some fields have conditions beyond their own range.
-                            if not valid or field not in ("top_logprobs", "best_of", "dimensions", "n"):
-                                self.assertEqual(reply[0] == 200, valid, reply[2])
 
     def test_broken_bodies(self):
         for body in ["", "{", "[]", "nonsense", '{"prompt": "a", "prompt": "b"}', '{"a":' * 200 + "1" + "}" * 200,

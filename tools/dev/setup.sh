@@ -114,6 +114,21 @@ setup_test_environment() {
   fi
 }
 
+# The official JavaScript client, for tests/serve/node_test.py. Another Node than Debian's will do.
+setup_node_client() {
+  local program
+  for program in node npm; do
+    command -v "$program" >/dev/null || { setup_packages test; break; }
+  done
+  if ! cmp -s tests/serve/node/package-lock.json .cache/node/installed.json; then
+    say "setting up the JavaScript client in .cache/node"
+    mkdir -p .cache/node
+    cp tests/serve/node/package.json tests/serve/node/package-lock.json .cache/node/
+    (cd .cache/node && npm ci --silent --ignore-scripts --no-audit --no-fund)
+    cp tests/serve/node/package-lock.json .cache/node/installed.json
+  fi
+}
+
 configure() {  # configure PRESET
   local options=()
   [ ! -x .cache/venv/bin/python ] || options+=("-DONDOL_PYTHON=$(python_for_tests)")
