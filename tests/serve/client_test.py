@@ -153,7 +153,7 @@ class WithKey(serving.ServeTest):
             self.assert_error(self.server.call("PUT", path, body, headers=BEARER), 400)
         large = json.dumps({"a": "x" * (4 << 20)})
         self.assert_error(self.server.call("PUT", path, large, headers=BEARER), 413, code="conversation_too_large")
-        for bad in ("1", str(uuid.uuid4()).upper(), "..%2f..%2f", "%27%20OR%201=1", "x" * 5000):
+        for bad in ("1", str(uuid.uuid4()).upper(), "..", "%27%20OR%201=1", "x" * 5000):
             self.assert_error(self.server.get(f"{CONVERSATIONS}/{bad}", headers=BEARER), 400, param="conversation_id")
         for query in ("limit=0", "limit=1e309", "limit=9223372036854775808", "limit=", "limit=null", "after=x", "order=asc"):
             self.assert_error(self.server.get(f"{CONVERSATIONS}?{query}", headers=BEARER), 400)
