@@ -58,6 +58,10 @@ void add_access_options(CLI::App& command, ServeOptions& options) {
       ->group(group);
   add("--tls-cert", options.tls_cert, "PEM file of the certificate and its chain");
   add("--tls-key", options.tls_key, "PEM file of its private key");
+  command
+      .add_flag("!--no-client", options.has_client,
+                "Answer the API only: no pages for browsers at / and /tv/")
+      ->group(group);
   add("--host-name", options.host_names,
       "A name by which clients reach this server, may be repeated");
   add("--cors-origin", options.cors_origins,
@@ -65,17 +69,25 @@ void add_access_options(CLI::App& command, ServeOptions& options) {
 }
 
 void add_store_options(CLI::App& command, ServeOptions& options) {
-  const std::string group = "Stored responses";
+  const std::string group = "What is kept";
   command
       .add_option("--store", options.store_path,
                   "File that keeps responses and their conversations; by default "
                   "responses/responses.sqlite under ONDOL_HOME")
       ->group(group);
   command
+      .add_option(
+          "--client-store", options.client_store_path,
+          "File that keeps the conversations of the client and the devices that were paired; "
+          "by default client/client.sqlite under ONDOL_HOME")
+      ->group(group);
+  command
       .add_flag("--no-store", options.keeps_nothing,
-                "Keep none: conversations by previous_response_id are refused")
+                "Keep nothing: conversations by previous_response_id are refused, and so are those "
+                "of the client and pairing")
       ->group(group)
-      ->excludes("--store");
+      ->excludes("--store")
+      ->excludes("--client-store");
   command
       .add_option("--store-bytes", options.store_size,
                   "How large the file may become; the conversations used least recently go first")
@@ -214,6 +226,17 @@ Result<std::unique_ptr<api::ResponseStore>> response_store(const ServeOptions& o
     store.path = (home.root() / "responses" / "responses.sqlite").string();
   }
   return api::ResponseStore::open(std::move(store));
+}
+
+Result<std::unique_ptr<api::ClientStore>> client_store(const ServeOptions& options) {
+  if (options.keeps_nothing) return nullptr;
+  api::ClientStoreOptions store;
+  store.path = options.client_store_path;
+  if (store.path.empty()) {
+    ONDOL_TRY(const hub::Store home, hub::Store::from_environment());
+    store.path = (home.root() / "client" / "client.sqlite").string();
+  }
+  return api::ClientStore::open(std::move(store));
 }
 
 Result<std::vector<api::ApiKey>> api_keys(const ServeOptions& options) {
