@@ -1,0 +1,80 @@
+// Past conversations: open one, or remove one after a question.
+
+import type { Summary } from '../core/store';
+import type { App } from './app';
+import { ConfirmScreen } from './confirm_screen';
+import { button, el, frame } from './dom';
+import { Pages } from './pages';
+import type { Screen } from './screens';
+import { currentLanguage, say } from './strings';
+
+export class PastScreen implements Screen {
+  readonly name = 'past';
+  readonly root: HTMLElement;
+  private readonly title: HTMLElement;
+  private readonly none = el('p', { class: 'muted', hidden: true }, say('past.none'));
+  private readonly pages = new Pages(() => this.buttons());
+  private found: Summary[] = [];
+  private removing = false;
+
+  constructor(private readonly app: App, private readonly onOpen: (id: string) => void) {
+    this.root = frame('list', say('past.title'), this.pages.root, this.none, this.pages.row);
+    this.title = this.root.querySelector('h1') as HTMLElement;
+  }
+
+  shown(): void {
+    this.draw();
+    void this.load();
+  }
+
+  private async load(): Promise<void> {
+    this.found = await this.app.store.list().catch(() => []);
+    if (this.found.length === 0) this.removing = false;
+    this.draw();
+  }
+
+  private draw(): void {
+    this.title.textContent = say(this.removing ? 'past.removing' : 'past.title');
+    this.none.hidden = this.found.length > 0;
+    this.pages.fill(this.found.map((summary) => () => this.card(summary)));
+    this.app.focus.ensure();
+  }
+
+  private card(summary: Summary): HTMLElement {
+    const title = summary.title || say('past.untitled');
+    const press = () => (this.removing ? this.askToRemove(summary.id, title) : this.open(summary.id));
+    const card = button(title, press, { class: 'card', icon: this.removing ? 'trash' : undefined });
+    card.appendChild(el('span', { class: 'muted' }, day(summary.updatedAt)));
+    return card;
+  }
+
+  private buttons(): HTMLElement[] {
+    const back = button(say('back'), () => this.app.screens.close(this), { icon: 'back' });
+    if (this.found.length === 0) return [back];
+    const toggle = () => {
+      this.removing = !this.removing;
+      this.draw();
+    };
+    return [back, this.removing ? button(say('past.keep'), toggle, { icon: 'check' }) : button(say('past.remove'), toggle, { icon: 'trash' })];
+  }
+
+  private open(id: string): void {
+    this.app.screens.close(this);
+    this.onOpen(id);
+  }
+
+  private askToRemove(id: string, title: string): void {
+    const question = new ConfirmScreen(this.app, {
+      title: say('past.sure', { title }),
+      yes: say('past.yes'),
+      no: say('past.no'),
+      icon: 'trash',
+      onYes: () => void this.app.store.remove(id).then(() => this.app.screens.close(question)),
+    });
+    this.app.screens.open(question);
+  }
+}
+
+function day(at: number): string {
+  return new Date(at).toLocaleDateString(currentLanguage(), { month: 'long', day: 'numeric' });
+}
