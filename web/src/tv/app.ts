@@ -79,13 +79,11 @@ export class App {
       if (character !== undefined && screen?.text?.(character)) event.preventDefault();
       return;
     }
+    if (screen?.key?.(key)) return event.preventDefault();
     // Enter is left to the browser, which presses the button that has the focus; held down it presses once.
-    if (key === 'enter' && !screen?.key?.(key, event)) {
-      if (event.repeat) event.preventDefault();
-      return;
-    }
+    if (key === 'enter') return event.repeat ? event.preventDefault() : undefined;
     event.preventDefault();
-    if (key !== 'enter' && !screen?.key?.(key, event)) this.onRemote(key);
+    this.onRemote(key);
   }
 
   private onRemote(key: RemoteKey): void {

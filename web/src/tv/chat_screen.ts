@@ -32,6 +32,8 @@ export class ChatScreen implements Screen {
   constructor(private readonly app: App) {
     this.transcript = new Transcript(app.session);
     this.voice = new PushToTalk(app.api);
+    this.voice.on(() => this.draw());
+    void this.voice.probe();
     this.unsubscribe = app.session.on((change) => {
       if (change.type === 'text') return this.transcript.grow();
       if (change.type === 'phase') this.onPhase();
@@ -92,7 +94,7 @@ export class ChatScreen implements Screen {
 
   private nextSteps(): HTMLElement[] {
     const { session } = this.app;
-    if (this.isBusy) return [button(say('chat.stop'), () => session.stop(), { icon: 'stop', class: 'primary', 'data-first': true })];
+    if (this.app.session.busy) return [button(say('chat.stop'), () => session.stop(), { icon: 'stop', class: 'primary', 'data-first': true })];
     const ask = button(say('chat.ask'), () => this.compose(), { icon: 'ask', class: 'primary', 'data-first': true });
     const out = session.phase === 'failed' ? [button(say('chat.retry'), () => void session.retry(), { icon: 'again' }), ask] : [ask];
     if (this.voice.state !== 'unavailable') out.push(button(say('chat.speak'), () => void this.speak(), { icon: 'mic' }));
@@ -103,14 +105,10 @@ export class ChatScreen implements Screen {
     return out;
   }
 
-  private get isBusy(): boolean {
-    return this.app.session.phase === 'waiting' || this.app.session.phase === 'streaming';
-  }
-
   private onPhase(): void {
     if (this.wasBusy && this.app.session.phase === 'idle') this.readAloud();
-    if (this.isBusy) this.silence?.();
-    this.wasBusy = this.isBusy;
+    if (this.app.session.busy) this.silence?.();
+    this.wasBusy = this.app.session.busy;
   }
 
   private readAloud(): void {

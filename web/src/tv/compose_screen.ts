@@ -28,9 +28,10 @@ export class ComposeScreen implements Screen {
     return true;
   }
 
-  // A remote's Enter presses the key under the focus. A real keyboard's Backspace erases.
-  key(_key: RemoteKey, _event: KeyboardEvent): boolean {
-    return false;
+  key(key: RemoteKey): boolean {
+    if (key !== 'erase') return false;
+    this.keyboard.erase();
+    return true;
   }
 
   private submit(): void {

@@ -45,6 +45,14 @@ export function button(label: string, onPress: () => void, look: ButtonLook = {}
   return element;
 }
 
+// A button of two lines: what it is, and what is to know about it.
+export function card(label: string, facts: string, onPress: () => void, name?: IconName): HTMLButtonElement {
+  const texts = el('span', { class: 'texts' }, el('span', { class: 'label' }, label), facts !== '' && el('span', { class: 'muted' }, facts));
+  const element = el('button', { type: 'button', class: 'card' }, name && icon(name), texts);
+  element.addEventListener('click', onPress);
+  return element;
+}
+
 // A button with nothing but an icon; the label is for those who do not see it.
 export function iconButton(name: IconName, label: string, onPress: () => void, attributes: Attributes = {}): HTMLButtonElement {
   const element = el('button', { type: 'button', 'aria-label': label, ...attributes }, icon(name));

@@ -2,7 +2,7 @@
 
 import type { ModelInfo } from '../core/api';
 import type { App } from './app';
-import { button, el, frame } from './dom';
+import { button, card, el, frame } from './dom';
 import { Pages } from './pages';
 import type { Screen } from './screens';
 import { currentLanguage, say } from './strings';
@@ -25,7 +25,7 @@ export class ModelScreen implements Screen {
     this.none.hidden = models.length > 0;
     const inUse = this.app.settings.model || models[0]?.id;
     this.pages.fill(models.map((model) => () => this.card(model, model.id === inUse)));
-    if (this.app.screens.top() === this) this.app.focus.ensure();
+    if (this.app.screens.top() === this) this.app.focus.enter(this.root, this.pages.root.querySelector('button'));
   }
 
   private card(model: ModelInfo, inUse: boolean): HTMLElement {
@@ -34,9 +34,7 @@ export class ModelScreen implements Screen {
       this.app.save();
       this.app.screens.close(this);
     };
-    const card = button(model.id, choose, { class: 'card', icon: inUse ? 'check' : undefined });
-    card.appendChild(el('span', { class: 'muted' }, facts(model, inUse).join(' · ')));
-    return card;
+    return card(model.id, facts(model, inUse).join(' · '), choose, inUse ? 'check' : 'model');
   }
 }
 

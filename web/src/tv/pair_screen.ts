@@ -53,7 +53,6 @@ export class PairScreen implements Screen {
   }
 
   private async poll(pairing: Pairing): Promise<void> {
-    if (Date.now() > pairing.expiresAt) return this.end(say('pair.expired'));
     try {
       const key = await pollPairing(this.app.api, pairing);
       if (!this.open) return;

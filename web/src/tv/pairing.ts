@@ -5,7 +5,6 @@ import { type Api, ApiError } from '../core/api';
 export interface Pairing {
   code: string;
   pollToken: string;
-  expiresAt: number;  // ms since 1970
 }
 
 function field(value: unknown, name: string): unknown {
@@ -15,19 +14,18 @@ function field(value: unknown, name: string): unknown {
 const kRoute = '/v1/ondol/pairings';
 
 export async function startPairing(api: Api): Promise<Pairing> {
-  const reply = await api.json(kRoute, { method: 'POST', body: {} });
+  const reply = await api.json(kRoute, { method: 'POST', body: { name: 'TV' } });
   const code = field(reply, 'code');
   const pollToken = field(reply, 'poll_token');
-  const expiresAt = field(reply, 'expires_at');
-  if (typeof code !== 'string' || typeof pollToken !== 'string' || typeof expiresAt !== 'number') {
-    throw new ApiError(0, 'The server sent no code');
-  }
-  return { code, pollToken, expiresAt: expiresAt * 1000 };
+  if (typeof code !== 'string' || typeof pollToken !== 'string') throw new ApiError(0, 'The server sent no code');
+  return { code, pollToken };
 }
 
-// The key once the phone has said yes; undefined while it has not.
+// The key, once somebody has let this TV in, "" from a server that needs none; undefined until then.
+// When the code has run out the server knows it no more (404); a TV's own clock is often wrong, so it is not asked.
 export async function pollPairing(api: Api, pairing: Pairing): Promise<string | undefined> {
-  const reply = await api.json(`${kRoute}?poll_token=${encodeURIComponent(pairing.pollToken)}`);
+  const reply = await api.json(`${kRoute}/${encodeURIComponent(pairing.pollToken)}`);
+  if (field(reply, 'status') !== 'approved') return undefined;
   const key = field(reply, 'key');
-  return typeof key === 'string' && key ? key : undefined;
+  return typeof key === 'string' ? key : '';
 }

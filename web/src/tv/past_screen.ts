@@ -3,7 +3,7 @@
 import type { Summary } from '../core/store';
 import type { App } from './app';
 import { ConfirmScreen } from './confirm_screen';
-import { button, el, frame } from './dom';
+import { button, card, el, frame } from './dom';
 import { Pages } from './pages';
 import type { Screen } from './screens';
 import { currentLanguage, say } from './strings';
@@ -28,9 +28,11 @@ export class PastScreen implements Screen {
   }
 
   private async load(): Promise<void> {
+    const isFirst = this.found.length === 0;
     this.found = await this.app.store.list().catch(() => []);
     if (this.found.length === 0) this.removing = false;
     this.draw();
+    if (isFirst && this.app.screens.top() === this) this.app.focus.enter(this.root, this.pages.root.querySelector('button'));
   }
 
   private draw(): void {
@@ -43,9 +45,7 @@ export class PastScreen implements Screen {
   private card(summary: Summary): HTMLElement {
     const title = summary.title || say('past.untitled');
     const press = () => (this.removing ? this.askToRemove(summary.id, title) : this.open(summary.id));
-    const card = button(title, press, { class: 'card', icon: this.removing ? 'trash' : undefined });
-    card.appendChild(el('span', { class: 'muted' }, day(summary.updatedAt)));
-    return card;
+    return card(title, day(summary.updatedAt), press, this.removing ? 'trash' : undefined);
   }
 
   private buttons(): HTMLElement[] {

@@ -1,6 +1,6 @@
 // The keys of a TV remote, of a keyboard in their place, and the way out of the app.
 
-export type RemoteKey = 'left' | 'right' | 'up' | 'down' | 'enter' | 'back' | 'page-up' | 'page-down' | 'stop';
+export type RemoteKey = 'left' | 'right' | 'up' | 'down' | 'enter' | 'back' | 'page-up' | 'page-down' | 'stop' | 'erase';
 
 // By key code, because webOS gives Back and the media keys no `key` name that all its versions share.
 const kCodes: { [code: number]: RemoteKey } = {
@@ -9,6 +9,7 @@ const kCodes: { [code: number]: RemoteKey } = {
   461: 'back', 27: 'back',
   33: 'page-up', 34: 'page-down',  // channel up and down
   413: 'stop', 19: 'stop',
+  8: 'erase',  // a plugged-in keyboard's
 };
 
 export function remoteKey(event: KeyboardEvent): RemoteKey | undefined {

@@ -10,8 +10,8 @@ export interface Screen {
   readonly root: HTMLElement;
   shown?(): void;              // each time it comes to the top
   closed?(): void;
-  key?(key: RemoteKey, event: KeyboardEvent): boolean;      // true: dealt with
-  text?(character: string): boolean;                        // a real keyboard's character
+  key?(key: RemoteKey): boolean;         // true: dealt with
+  text?(character: string): boolean;     // from a keyboard that is plugged in
 }
 
 export class Screens {

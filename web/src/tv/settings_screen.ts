@@ -1,7 +1,7 @@
 // Language, colours, reading aloud, the server and this TV's key. Each button says what is set and changes it.
 
 import type { App } from './app';
-import { button, el, frame, show } from './dom';
+import { button, card, el, frame, show } from './dom';
 import type { Screen } from './screens';
 import { say } from './strings';
 
@@ -32,18 +32,17 @@ export class SettingsScreen implements Screen {
     };
     const korean = settings.language === 'ko';
     const out = [
-      button(say('settings.language'), change(() => (settings.language = korean ? 'en' : 'ko')), { class: 'card', icon: 'language' }),
-      button(say(this.app.isLight ? 'settings.light' : 'settings.dark'),
-             change(() => (settings.theme = this.app.isLight ? 'dark' : 'light')), { class: 'card', icon: 'colours' }),
+      card(say('settings.language'), say('settings.language.now'), change(() => (settings.language = korean ? 'en' : 'ko')), 'language'),
+      card(say('settings.colours'), say(this.app.isLight ? 'settings.light' : 'settings.dark'),
+           change(() => (settings.theme = this.app.isLight ? 'dark' : 'light')), 'colours'),
     ];
     if ('speechSynthesis' in window) {
-      out.push(button(say(settings.readAloud ? 'settings.aloud.on' : 'settings.aloud.off'),
-                      change(() => (settings.readAloud = !settings.readAloud)), { class: 'card', icon: 'aloud' }));
+      out.push(card(say('settings.aloud'), say(settings.readAloud ? 'yes' : 'no'), change(() => (settings.readAloud = !settings.readAloud)), 'aloud'));
     }
-    if (settings.key) out.push(button(say('settings.forget'), () => void this.app.useKey(''), { class: 'card', icon: 'key' }));
     if (this.app.canChangeServer) {
-      out.push(button(say('settings.other'), () => window.history.back(), { class: 'card', icon: 'server' }));
+      out.push(card(say('settings.other'), window.location.host, () => window.history.back(), 'server'));
     }
+    if (settings.key) out.push(card(say('settings.forget'), say('settings.forget.then'), () => void this.app.useKey(''), 'key'));
     return out;
   }
 }
