@@ -1,6 +1,7 @@
 // The TV app: who it talks to, what it remembers, and which screen comes when.
 
 import { Api } from '../core/api';
+import { setLanguage } from '../core/i18n/index';
 import { ChatSession } from '../core/session';
 import { type Settings, saveSettings } from '../core/settings';
 import type { ConversationStore } from '../core/store';
@@ -11,7 +12,7 @@ import { SpatialFocus } from './focus';
 import { PairScreen } from './pair_screen';
 import { leaveApp, remoteKey, typedCharacter, type RemoteKey } from './remote';
 import { Screens } from './screens';
-import { say, useLanguage } from './strings';
+import { say } from './strings';
 
 const kArrows = ['left', 'right', 'up', 'down'];
 
@@ -67,7 +68,7 @@ export class App {
   }
 
   private applyLook(): void {
-    useLanguage(this.settings.language);
+    setLanguage(this.settings.language);
     document.documentElement.setAttribute('data-theme', this.isLight ? 'light' : 'dark');
   }
 

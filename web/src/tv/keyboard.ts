@@ -3,7 +3,8 @@
 
 import { button, el, iconButton, show } from './dom';
 import { HangulText } from './hangul';
-import { type Language, say } from './strings';
+import type { Language } from '../core/settings';
+import { say } from './strings';
 
 export type Page = 'latin' | 'hangul' | 'symbols';
 

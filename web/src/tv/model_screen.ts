@@ -1,11 +1,12 @@
 // The server's models: which one is in use, how much it can read, what memory it takes.
 
 import type { ModelInfo } from '../core/api';
+import { language } from '../core/i18n/index';
 import type { App } from './app';
 import { button, card, el, frame } from './dom';
 import { Pages } from './pages';
 import type { Screen } from './screens';
-import { currentLanguage, say } from './strings';
+import { say } from './strings';
 
 export class ModelScreen implements Screen {
   readonly name = 'model';
@@ -42,11 +43,11 @@ function facts(model: ModelInfo, inUse: boolean): string[] {
   const out: string[] = [];
   if (inUse) out.push(say('model.chosen'));
   else if (model.loaded) out.push(say('model.loaded'));
-  if (model.contextTokens) out.push(say('model.context', { tokens: model.contextTokens.toLocaleString(currentLanguage()) }));
+  if (model.contextTokens) out.push(say('model.context', { tokens: model.contextTokens.toLocaleString(language()) }));
   if (model.memoryBytes) out.push(say('model.memory', { size: gigabytes(model.memoryBytes) }));
   return out;
 }
 
 function gigabytes(bytes: number): string {
-  return (bytes / 1e9).toLocaleString(currentLanguage(), { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  return (bytes / 1e9).toLocaleString(language(), { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }

@@ -67,14 +67,15 @@ export class PairScreen implements Screen {
   }
 
   private showCode(pairing: Pairing): void {
-    const address = `${window.location.origin}/#pair`;
+    const { origin } = window.location;
+    const address = `${origin}/#pair`;
     show(this.body,
       el('div', { class: 'steps' },
          el('p', {}, say('pair.how')),
          el('p', { class: 'address' }, address.replace(/^https?:\/\//, '')),
          el('p', {}, say('pair.type')),
          el('p', { class: 'code', 'aria-label': pairing.code.split('').join(' ') }, pairing.code)),
-      qrImage(`${address}=${pairing.code}`, address));
+      qrImage(`${origin}/?code=${pairing.code}#pair`, address));
   }
 
   private end(message: string): void {

@@ -1,12 +1,13 @@
 // Past conversations: open one, or remove one after a question.
 
+import { language } from '../core/i18n/index';
 import type { Summary } from '../core/store';
 import type { App } from './app';
 import { ConfirmScreen } from './confirm_screen';
 import { button, card, el, frame } from './dom';
 import { Pages } from './pages';
 import type { Screen } from './screens';
-import { currentLanguage, say } from './strings';
+import { say } from './strings';
 
 export class PastScreen implements Screen {
   readonly name = 'past';
@@ -76,5 +77,5 @@ export class PastScreen implements Screen {
 }
 
 function day(at: number): string {
-  return new Date(at).toLocaleDateString(currentLanguage(), { month: 'long', day: 'numeric' });
+  return new Date(at).toLocaleDateString(language(), { month: 'long', day: 'numeric' });
 }

@@ -1,6 +1,7 @@
-// Every word of the TV in its two languages; the types hold them to the same keys.
+// Every word of the TV and of its package's page.
 
-export type Language = 'en' | 'ko';
+import { defineTexts, language } from '../core/i18n/index';
+import type { Language } from '../core/settings';
 
 const kEnglish = {
   'app.tagline': 'Your own server answers.',
@@ -98,7 +99,7 @@ const kEnglish = {
   'shell.none': 'No server was found on this network.',
 };
 
-export type Key = keyof typeof kEnglish;
+type Key = keyof typeof kEnglish;
 
 const kKorean: { [key in Key]: string } = {
   'app.tagline': '내 서버가 답합니다.',
@@ -216,22 +217,8 @@ const kStarters: { [language in Language]: string[] } = {
   ],
 };
 
-let language: Language = 'en';
-
-export function useLanguage(next: Language): void {
-  language = next;
-  document.documentElement.lang = next;
-}
-
-export function currentLanguage(): Language {
-  return language;
-}
-
-export function say(key: Key, values: { [name: string]: string | number } = {}): string {
-  const text = (language === 'ko' ? kKorean : kEnglish)[key];
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
-}
+export const say = defineTexts<Key>(kEnglish, kKorean);
 
 export function starters(): string[] {
-  return kStarters[language];
+  return kStarters[language()];
 }

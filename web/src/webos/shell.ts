@@ -3,11 +3,12 @@
 
 import '../tv/tv.css';
 import './shell.css';
+import { setLanguage } from '../core/i18n/index';
 import { button, el, frame, iconButton, show } from '../tv/dom';
 import { SpatialFocus } from '../tv/focus';
 import { icon } from '../tv/icons';
 import { leaveApp, remoteKey } from '../tv/remote';
-import { say, useLanguage } from '../tv/strings';
+import { say } from '../tv/strings';
 import { kDefaultPort, neighboursOf, originOf, typeKey } from './address';
 import { ownAddress } from './network';
 import { probe, search } from './probe';
@@ -168,7 +169,7 @@ function shortName(origin: string): string {
 function start(): void {
   const place = document.getElementById('tv');
   if (!place) return;
-  useLanguage(/^ko\b/i.test(navigator.language) ? 'ko' : 'en');
+  setLanguage(/^ko\b/i.test(navigator.language) ? 'ko' : 'en');
   void new Shell(place).start();
 }
 
