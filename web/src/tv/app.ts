@@ -75,6 +75,7 @@ export class App {
   private onKey(event: KeyboardEvent): void {
     const screen = this.screens.top();
     const key = remoteKey(event);
+    if (key === undefined || kArrows.indexOf(key) < 0) this.focus.rest();
     if (key === undefined) {
       const character = typedCharacter(event);
       if (character !== undefined && screen?.text?.(character)) event.preventDefault();

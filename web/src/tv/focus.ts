@@ -28,7 +28,8 @@ function scrollRegion(region: Element, direction: Direction): boolean {
 export class SpatialFocus {
   private layer: HTMLElement | undefined;
   private last: Box | undefined;
-  private goal: { vertical: boolean; at: number } | undefined;
+  // Where on the other axis the walk began, as long as it goes on from where the last arrow led.
+  private goal: { vertical: boolean; at: number; reached: HTMLElement | undefined } | undefined;
 
   constructor(private readonly document: Document) {
     // A pointer (the Magic Remote has one) moves the same focus; there is no second one.
@@ -66,6 +67,11 @@ export class SpatialFocus {
     this.last = boxOf(control);
   }
 
+  // A key that is no arrow ends the walk: the next one begins where the focus is.
+  rest(): void {
+    this.goal = undefined;
+  }
+
   // Called after everything that may have removed or disabled controls.
   ensure(): void {
     if (this.current()) return;
@@ -82,9 +88,10 @@ export class SpatialFocus {
     const others = this.controls().filter((control) => control !== from);
     const box = boxOf(from);
     const vertical = isVertical(direction);
-    if (!this.goal || this.goal.vertical !== vertical) this.goal = { vertical, at: middle(box, direction) };
-    const index = neighbour(box, others.map(boxOf), direction, this.goal.at);
-    const next = others[index];
+    const goesOn = this.goal && this.goal.vertical === vertical && this.goal.reached === from;
+    const at = goesOn && this.goal ? this.goal.at : middle(box, direction);
+    const next = others[neighbour(box, others.map(boxOf), direction, at)];
+    this.goal = { vertical, at, reached: next };
     if (next) this.take(next);
   }
 }

@@ -15,7 +15,7 @@ export class ModelScreen implements Screen {
   private readonly pages: Pages;
 
   constructor(private readonly app: App) {
-    this.pages = new Pages(() => [button(say('back'), () => app.screens.close(this), { icon: 'back' })]);
+    this.pages = new Pages(() => [button(say('back'), () => app.screens.close(this), { icon: 'back' })], () => app.focus.ensure());
     this.root = frame('list', say('model.title'), this.pages.root, this.none, this.pages.row);
     this.pages.fill([]);
     void this.load();

@@ -12,7 +12,11 @@ export class Pages {
   private page = 0;
   private cards: (() => HTMLElement)[] = [];
 
-  constructor(private readonly before: () => HTMLElement[]) {}
+  // `before` makes the buttons that stand before those that turn pages; `drawn` is told after each drawing.
+  constructor(
+    private readonly before: () => HTMLElement[],
+    private readonly drawn: () => void,
+  ) {}
 
   fill(cards: (() => HTMLElement)[]): void {
     this.cards = cards;
@@ -33,9 +37,9 @@ export class Pages {
     const start = this.page * kCards;
     show(this.root, ...this.cards.slice(start, start + kCards).map((make) => make()));
     show(this.row, ...this.before());
-    if (this.pages < 2) return;
-    this.row.appendChild(el('span', { class: 'muted', role: 'status' }, say('page.of', { page: this.page + 1, pages: this.pages })));
+    if (this.pages > 1) this.row.appendChild(el('span', { class: 'muted', role: 'status' }, say('page.of', { page: this.page + 1, pages: this.pages })));
     if (this.page > 0) this.row.appendChild(button(say('page.later'), () => this.turn(-1), { icon: 'previous' }));
     if (this.page + 1 < this.pages) this.row.appendChild(button(say('page.earlier'), () => this.turn(1), { icon: 'next' }));
+    this.drawn();
   }
 }

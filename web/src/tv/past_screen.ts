@@ -14,7 +14,7 @@ export class PastScreen implements Screen {
   readonly root: HTMLElement;
   private readonly title: HTMLElement;
   private readonly none = el('p', { class: 'muted', hidden: true }, say('past.none'));
-  private readonly pages = new Pages(() => this.buttons());
+  private readonly pages = new Pages(() => this.buttons(), () => this.app.focus.ensure());
   private found: Summary[] = [];
   private removing = false;
 
@@ -40,7 +40,6 @@ export class PastScreen implements Screen {
     this.title.textContent = say(this.removing ? 'past.removing' : 'past.title');
     this.none.hidden = this.found.length > 0;
     this.pages.fill(this.found.map((summary) => () => this.card(summary)));
-    this.app.focus.ensure();
   }
 
   private card(summary: Summary): HTMLElement {

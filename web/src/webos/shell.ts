@@ -142,6 +142,11 @@ class Shell {
 
   private onKey(event: KeyboardEvent): void {
     const key = remoteKey(event);
+    if (key === 'left' || key === 'right' || key === 'up' || key === 'down') {
+      event.preventDefault();
+      return this.focus.move(key);
+    }
+    this.focus.rest();
     if (key === 'enter') return event.repeat ? event.preventDefault() : undefined;
     if (key === undefined) {
       // The digits of a remote are those of a keyboard.
@@ -151,7 +156,6 @@ class Shell {
     event.preventDefault();
     if (key === 'erase') this.erase();
     else if (key === 'back') this.back();
-    else if (key === 'left' || key === 'right' || key === 'up' || key === 'down') this.focus.move(key);
   }
 
   private back(): void {
