@@ -93,7 +93,8 @@ export class Composer {
     this.showAttachments([]);
     this.fit();
     void session.send(text, attachments);
-    this.field.focus();
+    // On a phone the focus would cover the answer with a keyboard.
+    if (matchMedia('(pointer: fine)').matches) this.field.focus();
   }
 
   private onPaste(event: ClipboardEvent): void {

@@ -20,8 +20,13 @@ import { showPair } from './pair_route';
 import { t } from './texts';
 import { Transcript } from './transcript';
 
+// Where a focused field does not bring a keyboard up over half of the page.
+const kPrecisePointer = matchMedia('(pointer: fine)');
+const kDarkSystem = matchMedia('(prefers-color-scheme: dark)');
+
 class Page {
   private readonly root = document.getElementById('app')!;
+  private readonly heading = h('h1', { class: 'off-screen' });
   private language: string;
 
   constructor(private readonly app: App) {
@@ -31,6 +36,7 @@ class Page {
       if (change.type !== 'text') this.onSession();
     });
     app.connection.on(() => this.onConnection());
+    kDarkSystem.addEventListener('change', () => this.showTheme());
     window.addEventListener('hashchange', () => void this.route());
   }
 
@@ -41,13 +47,19 @@ class Page {
     this.app.connection.start();
   }
 
+  // The same as theme.js does before the first paint.
+  private showTheme(): void {
+    const { theme } = this.app.settings;
+    document.documentElement.dataset.theme = theme === 'system' ? (kDarkSystem.matches ? 'dark' : 'light') : theme;
+  }
+
   // Also builds the page anew when the language is another.
   private build(): void {
     const { app } = this;
     app.release();
     const openChat = (id?: string) => {
       drawer(false);
-      void this.openChat(id).then(() => composer.field.focus());
+      void this.openChat(id).then(() => kPrecisePointer.matches && composer.field.focus());
     };
     const drawer = (open: boolean): boolean => {
       const was = layout.classList.contains('drawer-open');
@@ -66,7 +78,7 @@ class Page {
       openHeadset: (button) => void openHeadset(app, button),
       newChat: () => openChat(),
     });
-    const main = h('main', { class: 'main' }, header.element, transcript.element,
+    const main = h('main', { class: 'main' }, header.element, this.heading, transcript.element,
       h('div', { class: 'dock' }, transcript.toEndButton, makeBanner(app), composer.element));
     const layout = h('div', { class: 'layout' }, sidebar.element,
       h('div', { class: 'scrim', onclick: () => void drawer(false) }), main);
@@ -82,7 +94,7 @@ class Page {
       closeDrawer: () => drawer(false),
     }));
     app.own(acceptDrops(composer));
-    if (matchMedia('(pointer: fine)').matches) composer.field.focus();
+    if (kPrecisePointer.matches) composer.field.focus();
   }
 
   private async openChat(id?: string): Promise<void> {
@@ -99,10 +111,11 @@ class Page {
 
   // The address follows the conversation once it has a first message.
   private showAddress(): void {
-    if (location.hash === '#pair') return;
     const { session } = this.app;
     const wanted = session.turns.length > 0 ? `#/c/${session.id}` : '';
-    if (location.hash !== wanted) history.replaceState(null, '', wanted || location.pathname);
+    if (location.hash !== wanted && location.hash !== '#pair') history.replaceState(null, '', wanted || location.pathname);
+    this.heading.textContent = session.title;
+    this.heading.hidden = session.turns.length === 0; // the empty state has one of its own
     document.title = session.title ? `${session.title} · ondol` : 'ondol';
   }
 
@@ -122,9 +135,8 @@ class Page {
   }
 
   private onSettings(): void {
-    const { theme, language } = this.app.settings;
-    if (theme === 'system') delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = theme;
+    const { language } = this.app.settings;
+    this.showTheme();
     setLanguage(language);
     if (language === this.language) return;
     this.language = language;

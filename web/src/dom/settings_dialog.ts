@@ -18,7 +18,7 @@ export function openSettings(app: App): void {
       numberField(app, 'seed', t('seed'), t('seedHelp'), 0, 2147483647, 1),
     )),
     section(t('voice'), readAloud(app)),
-    section(t('server'), keyField(app), syncState(app), h('a', { class: 'button', href: '#pair', onclick: () => dialog.close() }, t('pairDevice'))),
+    section(t('server'), keyField(app), syncState(app), h('button', { type: 'button', class: 'button', onclick: () => (dialog.close(), (location.hash = '#pair')) }, t('pairDevice'))),
     h('button', { type: 'button', class: 'button', onclick: () => (dialog.close(), openShortcuts()) }, t('shortcuts')),
   );
 }
@@ -99,7 +99,9 @@ function readAloud(app: App): HTMLElement {
 
 function keyField(app: App): HTMLElement {
   const field = h('input', { class: 'field', id: 'api-key', type: 'password', autocomplete: 'current-password', value: app.settings.key, onchange: () => useKey(app, field.value) });
-  return labelled('api-key', t('keyLabel'), field, t('keyHelp'));
+  const form = h('form', {}, labelled('api-key', t('keyLabel'), field, t('keyHelp'))); // password managers want one
+  form.addEventListener('submit', (event) => event.preventDefault());
+  return form;
 }
 
 function syncState(app: App): HTMLElement {
