@@ -11,13 +11,15 @@ const kHeight = 1080;
 const script = (name) => ({ path: fileURLToPath(new URL(name, import.meta.url)) });
 const kCodes = { left: 37, up: 38, right: 39, down: 40, enter: 13, back: 461, 'page up': 33, 'page down': 34, stop: 413 };
 
-// A page on a TV of 1080 lines with webOS 6's abilities. `settings` are what the TV remembers.
-export async function openTelevision(browser, address, settings = {}, scripts = []) {
-  const remember = `if (!localStorage.getItem('ondol.settings')) localStorage.setItem('ondol.settings', '${JSON.stringify(settings)}')`;
+// A page on a TV of 1080 lines with webOS 6's abilities. `settings` are what the TV remembers; `prepare` gets the page
+// before it goes anywhere.
+export async function openTelevision(browser, address, { settings, scripts = [], prepare } = {}) {
   const page = await openPage(browser, {
     viewport: { width: kWidth, height: kHeight },
-    scripts: [script('tv_old_browser.js'), script('tv_walk.js'), { content: remember }, ...scripts],
+    scripts: [script('tv_old_browser.js'), script('tv_walk.js'), ...scripts],
+    settings,
   });
+  await prepare?.(page);
   await page.goto(address);
   return { page, remote: await Remote.of(page) };
 }
