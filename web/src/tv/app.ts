@@ -5,6 +5,7 @@ import { setLanguage } from '../core/i18n/index';
 import { ChatSession } from '../core/session';
 import { type Settings, saveSettings } from '../core/settings';
 import type { ConversationStore } from '../core/store';
+import { Sync } from '../core/sync';
 import { AwayScreen } from './away_screen';
 import { ChatScreen } from './chat_screen';
 import { ConfirmScreen, ByeScreen } from './confirm_screen';
@@ -21,6 +22,7 @@ export class App {
   readonly screens: Screens;
   api: Api;
   session: ChatSession;
+  sync: Sync;  // with a key, the conversations of all devices that have it
 
   constructor(
     place: HTMLElement,
@@ -30,6 +32,7 @@ export class App {
     this.screens = new Screens(place, this.focus, () => this.askToLeave());
     this.api = new Api({ base: '', key: settings.key || undefined });
     this.session = new ChatSession(this.api, store, settings);
+    this.sync = new Sync(this.api, store);
     this.applyLook();
     document.addEventListener('keydown', (event) => this.onKey(event));
   }
@@ -49,6 +52,7 @@ export class App {
     this.save();
     this.api = new Api({ base: '', key: key || undefined });
     this.session = new ChatSession(this.api, this.store, this.settings);
+    this.sync = new Sync(this.api, this.store);
     await this.connect();
   }
 

@@ -79,6 +79,7 @@ export class ChatScreen implements Screen {
     else {
       this.transcript.draw();
       if (this.transcript.root.parentNode !== this.middle) show(this.middle, this.transcript.root);
+      this.transcript.settle();
     }
     show(this.actions, ...this.nextSteps());
     if (this.app.screens.top() === this) this.app.focus.ensure();
@@ -106,6 +107,7 @@ export class ChatScreen implements Screen {
   }
 
   private onPhase(): void {
+    if (this.wasBusy && !this.app.session.busy) void this.app.sync.run();
     if (this.wasBusy && this.app.session.phase === 'idle') this.readAloud();
     if (this.app.session.busy) this.silence?.();
     this.wasBusy = this.app.session.busy;

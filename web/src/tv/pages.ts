@@ -38,8 +38,8 @@ export class Pages {
     show(this.root, ...this.cards.slice(start, start + kCards).map((make) => make()));
     show(this.row, ...this.before());
     if (this.pages > 1) this.row.appendChild(el('span', { class: 'muted', role: 'status' }, say('page.of', { page: this.page + 1, pages: this.pages })));
-    if (this.page > 0) this.row.appendChild(button(say('page.later'), () => this.turn(-1), { icon: 'previous' }));
-    if (this.page + 1 < this.pages) this.row.appendChild(button(say('page.earlier'), () => this.turn(1), { icon: 'next' }));
+    if (this.page > 0) this.row.appendChild(button(say('page.previous'), () => this.turn(-1), { icon: 'previous' }));
+    if (this.page + 1 < this.pages) this.row.appendChild(button(say('page.next'), () => this.turn(1), { icon: 'next' }));
     this.drawn();
   }
 }

@@ -17,15 +17,22 @@ export class PastScreen implements Screen {
   private readonly pages = new Pages(() => this.buttons(), () => this.app.focus.ensure());
   private found: Summary[] = [];
   private removing = false;
+  private readonly unsubscribe: () => void;
 
   constructor(private readonly app: App, private readonly onOpen: (id: string) => void) {
     this.root = frame('list', say('past.title'), this.pages.root, this.none, this.pages.row);
     this.title = this.root.querySelector('h1') as HTMLElement;
+    this.unsubscribe = app.store.on(() => void this.load());
   }
 
   shown(): void {
     this.draw();
     void this.load();
+    void this.app.sync.run();
+  }
+
+  closed(): void {
+    this.unsubscribe();
   }
 
   private async load(): Promise<void> {
@@ -69,7 +76,10 @@ export class PastScreen implements Screen {
       yes: say('past.yes'),
       no: say('past.no'),
       icon: 'trash',
-      onYes: () => void this.app.store.remove(id).then(() => this.app.screens.close(question)),
+      onYes: () => {
+        void this.app.sync.remove(id);
+        this.app.screens.close(question);
+      },
     });
     this.app.screens.open(question);
   }

@@ -1,5 +1,6 @@
 // What was said, newest at the bottom. While an answer grows only its own element is drawn, at most some times a
-// second, and the end stays in sight unless the reader has scrolled away from it.
+// second, and the end stays in sight unless the reader has scrolled away from it. A screen that is not shown has no
+// scroll position in the browser, so it is kept here.
 
 import type { ChatSession, Turn } from '../core/session';
 import { el, show } from './dom';
@@ -12,14 +13,27 @@ const kNearEnd = 80;  // pixels
 export class Transcript {
   readonly root = el('section', { class: 'transcript', tabindex: '0', 'data-focus': true, 'data-scroll': true });
   private timer: number | undefined;
+  private follows = true;
+  private top = 0;
 
-  constructor(private readonly session: ChatSession) {}
+  constructor(private readonly session: ChatSession) {
+    this.root.addEventListener('scroll', () => {
+      this.top = this.root.scrollTop;
+      this.follows = this.root.scrollHeight - this.top - this.root.clientHeight < kNearEnd;
+    });
+  }
 
   draw(): void {
+    const { turns } = this.session;
+    if (turns.length !== this.root.childElementCount) this.follows = true;  // another question, or conversation
     this.root.setAttribute('aria-label', say('chat.transcript'));
-    const follow = this.isNearEnd();
-    show(this.root, ...this.session.turns.map((turn) => this.element(turn)));
-    if (follow) this.toEnd();
+    show(this.root, ...turns.map((turn) => this.element(turn)));
+    this.settle();
+  }
+
+  // Scrolls to where the reader is: at the end or, while another screen was shown, where it was left.
+  settle(): void {
+    this.root.scrollTop = this.follows ? this.root.scrollHeight : this.top;
   }
 
   // The last turn got more text.
@@ -30,22 +44,13 @@ export class Transcript {
       const turn = this.session.turns[this.session.turns.length - 1];
       const last = this.root.lastElementChild;
       if (!turn || !last) return;
-      const follow = this.isNearEnd();
       this.root.replaceChild(this.element(turn), last);
-      if (follow) this.toEnd();
+      this.settle();
     }, kRedrawMs);
   }
 
   page(by: 1 | -1): void {
     this.root.scrollTop += by * 0.8 * this.root.clientHeight;
-  }
-
-  private isNearEnd(): boolean {
-    return this.root.scrollHeight - this.root.scrollTop - this.root.clientHeight < kNearEnd;
-  }
-
-  private toEnd(): void {
-    this.root.scrollTop = this.root.scrollHeight;
   }
 
   private element(turn: Turn): HTMLElement {

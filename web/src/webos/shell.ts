@@ -78,10 +78,9 @@ class Shell {
   }
 
   private draw(): void {
-    show(this.address,
-      this.typed ? el('span', {}, this.typed) : el('span', { class: 'muted' }, '192.168.0.12'),
-      el('span', { class: 'caret' }),
-      this.typed.indexOf(':') < 0 && el('span', { class: 'muted' }, `:${kDefaultPort}`));
+    const example = `192.168.0.12:${kDefaultPort}`;
+    const rest = this.typed === '' ? example : this.typed.indexOf(':') < 0 && `:${kDefaultPort}`;
+    show(this.address, this.typed, el('span', { class: 'caret' }), rest && el('span', { class: 'muted' }, rest));
     const label = this.place.querySelector('.secure .label');
     if (label) label.textContent = say(this.secure ? 'shell.https' : 'shell.http');
   }
