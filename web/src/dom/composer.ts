@@ -45,6 +45,7 @@ export class Composer {
   }
 
   send(text: string): void {
+    if (this.app.session.busy) return;
     this.field.value = text;
     this.act();
   }

@@ -36,6 +36,10 @@ class Page {
       if (change.type !== 'text') this.onSession();
     });
     app.connection.on(() => this.onConnection());
+    app.store.on(() => void app.session.refresh());
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) void app.sync.run();
+    });
     kDarkSystem.addEventListener('change', () => this.showTheme());
     window.addEventListener('hashchange', () => void this.route());
   }
@@ -128,10 +132,10 @@ class Page {
   }
 
   private onConnection(): void {
-    const { connection, sync, talk, session } = this.app;
+    const { connection, sync, talk } = this.app;
     if (connection.state !== 'ready') return;
     void talk.probe();
-    void sync.run().then(() => session.refresh());
+    void sync.run();
   }
 
   private onSettings(): void {

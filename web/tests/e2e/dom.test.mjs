@@ -158,7 +158,7 @@ describe('a conversation', () => {
       ]);
       await page.waitForSelector('.chip');
       assert.match(await page.textContent('.composer-notice'), /photo\.png is not a text file.*big\.txt is 300 kB/);
-      assert.match(await page.getByRole('button', { name: 'Attach text files' }).getAttribute('title'), /262 kB each, 8 at most/);
+      assert.match(await page.getByRole('button', { name: 'Attach text files' }).getAttribute('title'), /256 kB each, 8 at most/);
       await page.evaluate(() => {
         const data = new DataTransfer();
         data.items.add(new File(['dropped'], 'dropped.txt'));
@@ -377,9 +377,9 @@ describe('everybody', () => {
       await field(page).fill('쓰다 만 글');
       await page.getByRole('button', { name: '설정' }).click();
       assert.deepEqual(await axe(page), []);
-      await page.getByText('English').click();
+      await page.getByRole('radio', { name: 'English' }).check();
       await page.getByRole('heading', { name: 'Settings' }).waitFor();
-      await page.getByText('Dark', { exact: true }).click();
+      await page.getByRole('radio', { name: 'Dark' }).check();
       assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
       await page.keyboard.press('Escape');
       assert.equal(await field(page).inputValue(), '쓰다 만 글');
