@@ -42,7 +42,8 @@ export class PairScreen implements Screen {
       this.state.textContent = say('pair.waiting');
       this.pollLater(pairing);
     } catch (error) {
-      const unknown = error instanceof ApiError && error.status === 404;
+      // Where pairing exists, anybody may ask for a code: a server that wants a key for it does not know the route.
+      const unknown = error instanceof ApiError && (error.status === 404 || error.status === 401);
       this.end(say(unknown ? 'pair.unknown' : 'pair.failed'));
     }
   }
