@@ -1,6 +1,7 @@
 // Where the code that a TV shows is typed, on a phone or desk that has a key already, and the list of what was let
 // in that way. The address may bring the code along (?code=ABC123#pair), as the TV's QR code does.
 
+import './pair.css';
 import { ApiError, type Api } from '../core/api';
 import { defineTexts, language } from '../core/i18n/index';
 import { h, replaceChildren } from './elements';

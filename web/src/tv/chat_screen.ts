@@ -36,8 +36,10 @@ export class ChatScreen implements Screen {
     void this.voice.probe();
     this.unsubscribe = app.session.on((change) => {
       if (change.type === 'text') return this.transcript.grow();
+      const begins = this.app.session.busy && !this.wasBusy;
       if (change.type === 'phase') this.onPhase();
       this.draw();
+      if (begins) this.focusStop();
     });
   }
 
@@ -83,6 +85,12 @@ export class ChatScreen implements Screen {
     }
     show(this.actions, ...this.nextSteps());
     if (this.app.screens.top() === this) this.app.focus.ensure();
+  }
+
+  // What was pressed to ask is gone from the screen; the next thing one may want is to stop.
+  private focusStop(): void {
+    const stop = this.actions.querySelector<HTMLElement>('.primary');
+    if (stop && this.app.screens.top() === this) this.app.focus.take(stop);
   }
 
   private welcome(): HTMLElement {

@@ -62,7 +62,7 @@ export class Transcript {
   }
 
   private footnote(turn: Turn): HTMLElement | undefined {
-    if (turn.error) return el('p', { class: 'failure', role: 'alert' }, say('chat.failed'));
+    if (turn.error) return el('p', { class: 'failure', role: 'alert' }, say(`chat.failed.${this.session.failure?.kind ?? 'refused'}` as const));
     const parts: string[] = [];
     if (turn.stopped) parts.push(say('chat.stopped'));
     if (turn.timing && turn.timing.tokensPerSecond > 0) {
