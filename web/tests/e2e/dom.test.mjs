@@ -8,6 +8,7 @@ import { assertGuards, axe, closePage, kShortAnswers, launchBrowser, openPage, s
 import { startServer } from './harness/server.mjs';
 
 const kLongAnswers = { sampling: { temperature: 0, max_completion_tokens: 600 } };
+const kTogether = { concurrency: 3 }; // pages wait more than they compute
 const kInsecureHost = 'living-room.test'; // a name that is not this machine's: no secure context over plain HTTP
 
 let server;
@@ -16,7 +17,7 @@ let browser;
 before(async () => {
   [server, browser] = await Promise.all([
     startServer({ args: ['--host-name', kInsecureHost] }),
-    launchBrowser([`--host-resolver-rules=MAP ${kInsecureHost} 127.0.0.1`]),
+    launchBrowser([`--host-resolver-rules=MAP ${kInsecureHost} 127.0.0.1`], { webgl: false }),
   ]);
 });
 
@@ -52,7 +53,7 @@ async function scriptAnswer(page, text) {
   await page.route('**/v1/chat/completions', (route) => route.fulfill({ contentType: 'text/event-stream', body }));
 }
 
-describe('a conversation', () => {
+describe('a conversation', kTogether, () => {
   it('answers after one click, says how fast, and is there after a reload', () =>
     withPage({}, async (page) => {
       await page.locator('.starter').first().click();
@@ -176,7 +177,7 @@ describe('a conversation', () => {
     }));
 });
 
-describe('what models write', () => {
+describe('what models write', kTogether, () => {
   const rich = [
     '# Floors', 'Some **bold**, `code` and $\\frac{a}{\\sqrt{b}} \\le \\sum_{i=1}^n x_i^2$.',
     '```python\ndef warm(floor: str) -> str:\n    # slowly\n    return f"{floor} is warm"\n```',
@@ -231,7 +232,7 @@ describe('what models write', () => {
     }));
 });
 
-describe('states of the server', () => {
+describe('states of the server', kTogether, () => {
   it('keeps what was said when the server is killed, opens without it, and goes on when it is back', async () => {
     const mortal = await startServer();
     await withPage({ settings: kLongAnswers }, async (page) => {
@@ -281,6 +282,43 @@ describe('states of the server', () => {
     await locked.stop();
   });
 
+  it('keeps conversations the same on all devices of a key', async () => {
+    const shared = await startServer({ env: { ONDOL_API_KEY: 'a-key-for-tests' } });
+    const settings = { ...kShortAnswers, key: 'a-key-for-tests' };
+    const rows = (page, n) => page.waitForFunction((count) => document.querySelectorAll('.row').length === count, n);
+    const comesBack = (page) => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange'))); // as after a look at another tab
+    await withPage({ settings }, (desk) =>
+      withPage({ settings }, async (phone) => {
+        await scriptAnswer(desk, 'Said on the desk.');
+        const kept = desk.waitForResponse((response) => response.request().method() === 'PUT' && response.ok());
+        await ask(desk, 'First');
+        await kept;
+        await comesBack(phone);
+        await rows(phone, 1);
+        await phone.locator('.row-link').click();
+        await phone.waitForSelector('text=Said on the desk.');
+        await scriptAnswer(phone, 'Said on the phone.');
+        const put = phone.waitForResponse((response) => response.request().method() === 'PUT' && response.ok());
+        await ask(phone, 'Second');
+        await put;
+        await comesBack(desk);
+        await desk.waitForSelector('text=Said on the phone.');
+        await phone.getByRole('button', { name: 'Settings' }).click();
+        await phone.waitForSelector('text=Conversations are kept in this browser and on the server.');
+        await phone.keyboard.press('Escape');
+        await phone.getByRole('button', { name: 'Options of “First”' }).focus();
+        await phone.keyboard.press('Enter');
+        await phone.getByRole('menuitem', { name: 'Delete' }).click();
+        const deleted = phone.waitForResponse((response) => response.request().method() === 'DELETE' && response.ok());
+        await phone.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+        await deleted;
+        await rows(phone, 0);
+        await comesBack(desk);
+        await rows(desk, 0);
+      }, shared.url), shared.url);
+    await shared.stop();
+  });
+
   it('says over plain HTTP how to get a secure connection', () =>
     withPage({}, async (page) => {
       assert.equal(await page.evaluate(() => isSecureContext), false);
@@ -296,7 +334,7 @@ describe('states of the server', () => {
     }, server.url.replace('127.0.0.1', kInsecureHost)));
 });
 
-describe('everybody', () => {
+describe('everybody', kTogether, () => {
   it('works by keyboard alone', () =>
     withPage({}, async (page) => {
       const keys = async (...all) => {
