@@ -10,7 +10,6 @@ const kPaths = {
   model: 'M7 7h10v10H7zM10 3.5V7M14 3.5V7M10 17v3.5M14 17v3.5M3.5 10H7M3.5 14H7M17 10h3.5M17 14h3.5',
   settings: 'M4 7h9M17 7h3M4 17h3M11 17h9M15 5v4M9 15v4',
   back: 'M19 12H5M11 6l-6 6 6 6',
-  send: 'M5 12h14M13 6l6 6-6 6',
   erase: 'M9 6h11v12H9l-5-6zM12 10l4 4M16 10l-4 4',
   space: 'M4 10v5h16v-5',
   shift: 'M12 4l7 8h-4v7H9v-7H5z',
@@ -26,7 +25,7 @@ const kPaths = {
   aloud: 'M5 9.5v5h3.5L13 18V6L8.5 9.5zM16 9c1.5 1.5 1.5 4.5 0 6M18.5 6.5c3 3 3 8 0 11',
   search: 'M11 17a6 6 0 1 0 0-12 6 6 0 0 0 0 12zM15.5 15.5L20 20',
   // The mark: three strokes of warm air over a stone floor.
-  ondol: 'M4 19h16M7.5 15c-2-2.500 2-4 0-6.500M12 15c-2.500-3 2.500-6 0-10M16.500 15c-2-2.500 2-4 0-6.500',
+  ondol: 'M4 19h16M7.5 15c-2-2.5 2-4 0-6.5M12 15c-2.5-3 2.5-6 0-10M16.5 15c-2-2.5 2-4 0-6.5',
 };
 
 export type IconName = keyof typeof kPaths;
