@@ -221,10 +221,10 @@ describe('everybody', () => {
       const wav = sent.indexOf('WAVEfmt ');
       assert.ok(wav > 0, 'a WAV file');
       assert.equal(sent.readUInt32LE(wav + 16), 16000); // samples a second
-      const seconds = sent.readUInt32LE(wav + 32) / 32000;
+      const size = sent.readUInt32LE(wav + 32);
+      const seconds = size / 32000;
       assert.ok(seconds > 0.1 && seconds < 60, `${seconds} s`);
-      const samples = sent.subarray(wav + 36, wav + 36 + 8000);
-      assert.ok(samples.some((byte) => byte !== 0), 'not silence');
+      assert.ok(sent.subarray(wav + 36, wav + 36 + size).some((byte) => byte !== 0), 'not silence'); // a beep each second
     }));
 
   it('keeps settings in bounds and sends them', () =>
