@@ -161,8 +161,9 @@ class PrintedExample(unittest.TestCase):
                                        "--log", "off", "--ctx", "512", "--no-store", "--prompt-disk", "0"],
                                       env=env, stdout=subprocess.PIPE, text=True)
             try:
-                lines = [server.stdout.readline() for _ in range(4)]
-                command = "".join(lines[2:]).replace('"messages"', '"max_tokens": 4, "messages"')
+                lines = [server.stdout.readline() for _ in range(6)]
+                self.assertIn("in a browser", lines[2])
+                command = "".join(lines[4:]).replace('"messages"', '"max_tokens": 4, "messages"')
                 self.assertIn("--cacert", command)
                 done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
                 self.assertEqual(json.loads(done.stdout)["object"], "chat.completion", done)
