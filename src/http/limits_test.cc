@@ -75,35 +75,41 @@ TEST(Limits, BodiesOfAllRequestsTogether) {
   options.limits.max_body_bytes = std::size_t{1} << 20;
   options.limits.max_bodies_bytes = std::size_t{3} << 19;  // one and a half
   TestServer server(options);
+  std::promise<std::shared_ptr<Exchange>> held;
+  server.on("/hold", [&](const auto& exchange) { held.set_value(exchange); });
   const std::string body(std::size_t{1} << 20, 'x');
-  const std::string head =
-      fmt::format("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.size());
-  TestClient waiting(server.port());  // all but its last byte
-  waiting.send(head + body.substr(1));
-  // It has arrived when there is no room for another one any more.
-  const auto status = [&] {
-    TestClient client(server.port());
-    client.send(head + body);
-    const auto reply = client.read_reply();
-    if (reply && reply->status() == 503) {
-      EXPECT_TRUE(reply->header("Retry-After"));
-      EXPECT_EQ(reply->header("Connection"), "close");
-    }
-    return reply ? reply->status() : 0;
+  const auto post = [&](std::string_view path) {
+    return fmt::format("POST {} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", path,
+                       body.size());
   };
-  EXPECT_TRUE(becomes([&] { return status() == 503; }));
+  const auto ask = [&] {
+    TestClient client(server.port());
+    return client.ask(post("/echo") + body);
+  };
+  const auto is_taken = [&] {
+    const auto reply = ask();
+    return reply && reply->status() == 200;
+  };
+  TestClient holder(server.port());
+  holder.send(post("/hold") + body);
+  std::shared_ptr<Exchange> exchange = held.get_future().get();
+  const auto refused = ask();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status(), 503);
+  EXPECT_TRUE(refused->header("Retry-After"));
+  EXPECT_EQ(refused->header("Connection"), "close");
   TestClient small(server.port());
   EXPECT_EQ(small.ask(kGet)->status(), 200);
-  waiting.send("x");
-  EXPECT_EQ(waiting.read_reply()->status(), 200);
-  EXPECT_EQ(status(), 200);
-  // Also what is cut in the middle is given back.
+  exchange->reply({200, {}, "done"});
+  EXPECT_EQ(holder.read_reply()->body, "done");
+  EXPECT_TRUE(becomes(is_taken));
+  // What is cut in the middle is given back, too.
   for (int i = 0; i < 5; ++i) {
     TestClient leaving(server.port());
-    leaving.send(head + body.substr(1));
+    leaving.send(post("/echo") + body.substr(1));
     leaving.close(/*reset=*/true);
   }
-  EXPECT_TRUE(becomes([&] { return status() == 200; }));
+  EXPECT_TRUE(becomes(is_taken));
 }
 
 TEST(Limits, SlowHeader) {
