@@ -206,6 +206,8 @@ Result<void> read_sizes(ServeOptions& options) {
   }
   ONDOL_TRY(options.pool.disk_bytes, size("--prompt-disk", options.prompt_disk));
   ONDOL_TRY(options.limits.max_body_bytes, size("--max-body", options.max_body));
+  options.limits.max_bodies_bytes =
+      std::max(options.limits.max_bodies_bytes, options.limits.max_body_bytes);
   return {};
 }
 
