@@ -43,14 +43,27 @@ export class Interaction implements PointerListener {
   private readonly hovered = new Set<Widget>();
   private readonly scratch = { u: 0, v: 0, distance: 0 } as Hit;
   private hoveredGrip?: Grip;
+  private touched = false;
 
   constructor(private readonly host: InteractionHost) {}
+
+  /** Something was pressed, released or pointed at since the last call. */
+  takeChange(): boolean {
+    const { touched } = this;
+    this.touched = false;
+    return touched;
+  }
+
+  /** The handle that is pointed at, for the scene to light up. */
+  get grip(): Grip | undefined {
+    return this.hoveredGrip;
+  }
 
   down(pointer: Pointer): void {
     this.aim(pointer);
     const { hit } = pointer;
     if (hit === undefined) return;
-    this.up(pointer); // whatever was still held
+    this.end(pointer); // whatever was still held
     const widget = hit.board.widgetAt(hit.u, hit.v);
     const grip = hit.board.gripAt(hit.u, hit.v);
     const press: Press = {
@@ -62,25 +75,32 @@ export class Interaction implements PointerListener {
     else if (hit.board.onRing(hit.u, hit.v)) this.startScroll(press);
     if (widget !== undefined) setWidget(widget, { pressed: true });
     this.presses.set(pointer, press);
+    this.touched = true;
     buzz(pointer, widget !== undefined || grip !== undefined);
   }
 
   up(pointer: Pointer): void {
+    this.aim(pointer); // where it is now, not where it was a frame ago
+    this.end(pointer);
+  }
+
+  private end(pointer: Pointer): void {
     const press = this.presses.get(pointer);
     if (press === undefined) return;
     this.presses.delete(pointer);
+    this.touched = true;
     const { widget, board } = press;
     if (press.mode === 'scroll') this.host.scrollOf(board)?.letGo();
     if (press.mode === 'resize' && pointer.hit !== undefined) this.finishResize(pointer, press);
     if (widget === undefined) return;
     setWidget(widget, { pressed: false });
-    const ended = pointer.touching || this.stillOn(pointer, press);
-    if (press.mode === 'widget' && ended && widget.enabled && !(widget.repeats === true && press.heldFor > kRepeatAfter)) widget.press();
+    const repeated = widget.repeats === true && press.heldFor > kRepeatAfter;
+    if (press.mode === 'widget' && !repeated && widget.enabled && this.stillOn(pointer, press)) this.press(widget);
   }
 
   /** The grip button carries the panel wherever it is held. */
   squeeze(pointer: Pointer, held: boolean): void {
-    if (!held) return this.up(pointer);
+    if (!held) return this.end(pointer);
     this.aim(pointer);
     const { hit } = pointer;
     if (hit === undefined || hit.board.grips.length === 0) return;
@@ -93,7 +113,7 @@ export class Interaction implements PointerListener {
     const press = this.presses.get(pointer);
     if (press === undefined) return;
     if (press.mode === 'widget') press.mode = 'none'; // it was never released over the button
-    this.up(pointer);
+    this.end(pointer);
   }
 
   /** Once per frame, after the poses. */
@@ -111,7 +131,7 @@ export class Interaction implements PointerListener {
     const change = touch(pointer, this.host.boards(), this.scratch);
     if (!pointer.touching && change === undefined) this.aim(pointer);
     if (change === 'down') this.down(pointer);
-    if (change === 'up') this.up(pointer);
+    if (change === 'up') this.end(pointer);
   }
 
   private aim(pointer: Pointer): void {
@@ -135,6 +155,11 @@ export class Interaction implements PointerListener {
     if (this.scratch.distance <= 0) return;
     Object.assign(pointer.hitStore, this.scratch);
     pointer.hit = pointer.hitStore;
+  }
+
+  private press(widget: Widget): void {
+    this.touched = true;
+    widget.press();
   }
 
   private stillOn(pointer: Pointer, press: Press): boolean {
@@ -175,7 +200,7 @@ export class Interaction implements PointerListener {
   private holdWidget(press: Press, widget: Widget, hit: Hit, seconds: number): void {
     if (widget.repeats === true && press.heldFor > kRepeatAfter) {
       const before = Math.floor((press.heldFor - seconds - kRepeatAfter) / kRepeatEvery);
-      if (Math.floor((press.heldFor - kRepeatAfter) / kRepeatEvery) > before) widget.press();
+      if (Math.floor((press.heldFor - kRepeatAfter) / kRepeatEvery) > before) this.press(widget);
       return;
     }
     const outside = press.board.widgetAt(hit.u, hit.v) !== widget;
@@ -207,15 +232,11 @@ export class Interaction implements PointerListener {
       grip ??= hit.board.gripAt(hit.u, hit.v);
       if (widget === undefined || this.hovered.has(widget)) continue;
       this.hovered.add(widget);
+      this.touched = true;
       setWidget(widget, { hovered: true });
     }
-    if (grip === this.hoveredGrip) return;
+    if (grip !== this.hoveredGrip) this.touched = true;
     this.hoveredGrip = grip;
-  }
-
-  /** The handle that is pointed at, for the scene to light up. */
-  get grip(): Grip | undefined {
-    return this.hoveredGrip;
   }
 
   private isHovered(pointers: readonly Pointer[], widget: Widget): boolean {
@@ -227,11 +248,12 @@ export class Interaction implements PointerListener {
 
   private leave(widget: Widget): void {
     this.hovered.delete(widget);
+    this.touched = true;
     setWidget(widget, { hovered: false });
   }
 }
 
-/** The corner goes where the pointer went; the board's middle stays, so both sides grow. */
+/** The corner goes where the pointer went. */
 function sizeAt(press: Press, hit: Hit): [number, number] {
   return [press.width + (hit.u - press.startU), press.height + (hit.v - press.startV)];
 }

@@ -88,8 +88,8 @@ export class Keyboard {
     return [
       this.key({ id: 'key:shift', icon: 'shift', rect: this.place(2, 0, 1.5), press: () => this.turn(kShifted[this.page]) }),
       this.key({ id: 'key:erase', icon: 'erase', repeats: true, rect: this.place(2, 8.5, 1.5), press: () => this.edit(eraseKey(this.text)) }),
-      this.key({ id: 'key:symbols', label: '?123', rect: this.place(3, 0, 1.25), press: () => this.turn(this.page.startsWith('symbols') ? this.script : 'symbols') }),
-      this.key({ id: 'key:script', label: '한/A', rect: this.place(3, 1.25, 1.25), press: () => this.switchScript() }),
+      this.key({ id: 'key:symbols', label: '?12', size: kDmm.body, rect: this.place(3, 0, 1.25), press: () => this.turn(this.page.startsWith('symbols') ? this.script : 'symbols') }),
+      this.key({ id: 'key:script', label: '한/A', size: kDmm.body, rect: this.place(3, 1.25, 1.25), press: () => this.switchScript() }),
       this.key({ id: 'key:comma', label: ',', rect: this.place(3, 2.5, 1), press: () => this.edit(`${this.text},`) }),
       this.key({ id: 'key:space', label: strings.space, size: kDmm.small, rect: this.place(3, 3.5, 3), press: () => this.edit(`${this.text} `) }),
       this.key({ id: 'key:period', label: '.', rect: this.place(3, 6.5, 1), press: () => this.edit(`${this.text}.`) }),
@@ -133,7 +133,7 @@ export class Keyboard {
     for (const { widget, row, column } of this.keys) setWidget(widget, { label: kPages[this.page][row]?.charAt(column) ?? '' });
     for (const widget of this.board.widgets) {
       if (widget.id === 'key:shift') setWidget(widget, { active: this.page.endsWith('Shift') });
-      if (widget.id === 'key:symbols') setWidget(widget, { label: this.page.startsWith('symbols') ? (this.script === 'hangul' ? '가나' : 'abc') : '?123' });
+      if (widget.id === 'key:symbols') setWidget(widget, { label: this.page.startsWith('symbols') ? (this.script === 'hangul' ? '가나' : 'abc') : '?12' });
     }
   }
 

@@ -51,7 +51,7 @@ export function fit(context: CanvasRenderingContext2D, text: string, width: numb
 
 function face(widget: Widget, palette: Palette): { paper: string; ink: string } {
   const held = widget.pressed;
-  if (!widget.enabled) return { paper: palette.paper.panel, ink: palette.ink.muted };
+  if (!widget.enabled) return { paper: widget.look === 'quiet' || widget.look === 'card' ? palette.paper.panel : palette.paper.raised, ink: palette.ink.faint };
   if (widget.look === 'primary') {
     return { paper: held || widget.hovered ? palette.paper.accentHover : palette.paper.accent, ink: palette.ink.onAccent };
   }
@@ -111,7 +111,7 @@ function drawContent(context: CanvasRenderingContext2D, widget: Widget, ink: str
     const label = widget.look === 'card' ? fit(context, widget.label, w - 36) : fitEnd(context, widget.label, w - 36);
     context.fillText(label, x + 18, middle);
   } else {
-    const room = w - 20 - (icon > 0 ? icon + 8 : 0);
+    const room = w - 12 - (icon > 0 ? icon + 8 : 0);
     const label = fit(context, widget.label, room);
     const width = context.measureText(label).width + (icon > 0 ? icon + 8 : 0);
     const left = x + (w - width) / 2;

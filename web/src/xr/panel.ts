@@ -177,8 +177,8 @@ export class Panel {
     const rect = this.view();
     const [card, gap] = [56, kDmm.gap];
     const top = rect.y + Math.max(0, (rect.h - 64 - 3 * (card + gap)) / 2);
-    const x = rect.x + 40;
-    const w = rect.w - 80;
+    const x = rect.x + 24;
+    const w = rect.w - 48;
     const cards = text.starters.map((label, i): WidgetInit => {
       const place = { x, y: top + 64 + i * (card + gap), w, h: card };
       return { id: `starter${i + 1}`, look: 'card', label, rect: place, press: () => actions.starter(label) };
@@ -189,7 +189,7 @@ export class Panel {
   private answerRow(): WidgetInit[] {
     const { text, actions } = this;
     const y = this.board.height - kDmm.padding - 56 - kDmm.gap - 50;
-    const w = 140;
+    const w = 156;
     const right = this.board.width - kDmm.padding;
     const left = kDmm.padding + 8;
     return [
@@ -219,7 +219,7 @@ export class Panel {
 
   private addGrips(): void {
     const grip = (id: Grip['id'], geometry: THREE.BufferGeometry): void => {
-      const material = new THREE.MeshBasicMaterial({ color: this.palette.paper.rule, toneMapped: false });
+      const material = new THREE.MeshBasicMaterial({ color: this.palette.ink.muted, toneMapped: false });
       this.board.addGrip({ id, rect: zero(), mesh: new THREE.Mesh(geometry, material) });
     };
     grip('grab', roundedPlane(150, 10, 5));

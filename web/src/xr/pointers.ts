@@ -16,6 +16,7 @@ export interface Pointer {
   direction: THREE.Vector3;
   grip: THREE.Vector3; // where the hand itself is; the ray's origin where that is unknown
   tip?: THREE.Vector3; // index fingertip
+  readonly joints: readonly XRJointSpace[]; // of a hand, in the standard's order
   hit?: Hit; // what it points at, or touches
   readonly hitStore: Hit;
   touching: boolean; // the fingertip is near a board: it counts, not the ray
@@ -33,6 +34,10 @@ function kindOf(source: XRInputSource): PointerKind {
   if (source.targetRayMode === 'transient-pointer') return 'transient';
   if (source.targetRayMode === 'screen') return 'screen';
   return source.hand === undefined || source.hand === null ? 'controller' : 'hand';
+}
+
+function jointsOf(source: XRInputSource): XRJointSpace[] {
+  return Array.from((source.hand?.values() ?? []) as Iterable<XRJointSpace>);
 }
 
 export class Pointers {
@@ -90,7 +95,7 @@ export class Pointers {
     if (pointer === undefined) {
       const hitStore = { u: 0, v: 0, distance: 0 } as Hit;
       pointer = {
-        source, kind: kindOf(source), tracked: false, hitStore, touching: false, touchDown: false,
+        source, kind: kindOf(source), joints: jointsOf(source), tracked: false, hitStore, touching: false, touchDown: false,
         origin: new THREE.Vector3(), direction: new THREE.Vector3(0, 0, -1), grip: new THREE.Vector3(),
       };
       this.bySource.set(source, pointer);

@@ -93,7 +93,7 @@ abstract class Picture {
   /** Grows with every change; whoever copies the pixels elsewhere (layers.ts) compares it. */
   version = 0;
 
-  constructor(protected readonly painter: Painter, readonly width: number, readonly height: number, rows: number) {
+  constructor(protected readonly painter: Painter, readonly width: number, readonly height: number, readonly rows: number) {
     this.texture = painter.makeTexture(width, rows);
     const geometry = new THREE.PlaneGeometry(1, 1);
     // Row 0 is the top: v grows downwards.
@@ -141,14 +141,12 @@ export const kTallestLine = 192;
 
 export class RingSurface extends Picture {
   scroll = 0; // content row at the top of the view
-  private readonly rows: number;
   private readonly shown = new Map<number, { line: Line; top: number }>();
   private contentEnd = 0;
 
   constructor(painter: Painter, width: number, height: number, private readonly drawLine: DrawLine) {
     const rows = height + 2 * kTallestLine;
     super(painter, width, height, rows);
-    this.rows = rows;
     this.clear(0, rows);
   }
 

@@ -21,7 +21,7 @@ export const kPanel = { width: 640, height: 500, minWidth: 600, minHeight: 420, 
 /** Metres from the eye. */
 export const kDistance = { panel: 1.6, keyboard: 0.72, nearest: 0.75, farthest: 5 } as const;
 
-export type Ink = 'text' | 'muted' | 'accent' | 'danger' | 'link' | 'onAccent';
+export type Ink = 'text' | 'muted' | 'accent' | 'faint' | 'danger' | 'link' | 'onAccent';
 export type Paper = 'panel' | 'raised' | 'hover' | 'press' | 'bubble' | 'code' | 'accent' | 'accentHover' | 'rule' | 'field';
 
 export interface Palette {
@@ -32,16 +32,16 @@ export interface Palette {
 }
 
 const kDark: Palette = {
-  ink: { text: '#f4efea', muted: '#b3a9a1', accent: '#ff9a62', danger: '#ff9c8c', link: '#ffb088', onAccent: '#1d1512' },
+  ink: { text: '#f4efea', muted: '#b3a9a1', faint: '#8b827b', accent: '#ff9a62', danger: '#ff9c8c', link: '#ffb088', onAccent: '#1d1512' },
   paper: {
     panel: '#1f1c1a', raised: '#2d2926', hover: '#3b3531', press: '#4a423c', bubble: '#3a2a20', code: '#161412',
     accent: '#f2793a', accentHover: '#ff965f', rule: '#4a433e', field: '#151312',
   },
-  room: { zenith: 0x0d0c0f, horizon: 0x2b211d, floor: 0x1a1512, ember: 0x9a4a1c },
+  room: { zenith: 0x14131a, horizon: 0x4a3830, floor: 0x33271f, ember: 0xb35a24 },
 };
 
 const kLight: Palette = {
-  ink: { text: '#241f1b', muted: '#6a615a', accent: '#b04512', danger: '#a8261a', link: '#9a3c0e', onAccent: '#ffffff' },
+  ink: { text: '#241f1b', muted: '#6a615a', faint: '#958b83', accent: '#b04512', danger: '#a8261a', link: '#9a3c0e', onAccent: '#ffffff' },
   paper: {
     panel: '#fbf8f5', raised: '#efe9e3', hover: '#e4dbd2', press: '#d6cabf', bubble: '#fbe3d3', code: '#f1ece6',
     accent: '#b94c16', accentHover: '#a13f0e', rule: '#d5cbc2', field: '#ffffff',
