@@ -30,6 +30,7 @@ const kLookingAway = (24 * Math.PI) / 180;
 const kLongestFrame = 0.1; // seconds: what a pause may count for
 const kReadoutEvery = 45; // frames
 const kNoticeSeconds = 6;
+const kQuickLayoutMs = 2;
 
 export class HeadsetApp {
   readonly ended: Promise<void>;
@@ -58,8 +59,10 @@ export class HeadsetApp {
   private lastTime = 0;
   private notice?: { text: string; until: number };
   private readoutText = '';
-  private arrivedFrame = -1;
-  private firstText?: { arrivedFrame: number; shownFrame: number };
+  private readonly presses: Record<string, number> = {};
+  private layTurnsAt = 0;
+  private turnsStale = true;
+  private wasStreaming = false;
   private finish: () => void = () => {};
 
   static async start(xr: XRSession, mode: XRSessionMode, session: ChatSession, settings: Settings, voice: PushToTalk): Promise<HeadsetApp> {
@@ -113,6 +116,9 @@ export class HeadsetApp {
       movable: () => !this.pinned,
       resize: (width, height) => this.resize(width, height),
       moved: () => this.followPanel(),
+      pressed: (id) => {
+        this.presses[id] = (this.presses[id] ?? 0) + 1;
+      },
     });
     this.pointers = new Pointers(xr, () => renderer.xr.getReferenceSpace(), this.interaction);
     this.ended = new Promise((resolve) => {
@@ -124,7 +130,7 @@ export class HeadsetApp {
   private listen(): void {
     const changed = this.session.on((change) => {
       this.stale = true;
-      if (change.type === 'text' && this.arrivedFrame < 0) this.arrivedFrame = this.clock.frames;
+      this.turnsStale = true;
       if (change.type === 'phase') this.phaseChanged();
     });
     const talked = this.voice.on(() => {
@@ -186,7 +192,7 @@ export class HeadsetApp {
 
   private update(time: number, seconds: number): void {
     this.panel.scroll.tick(seconds);
-    if (this.changed(time)) this.takeState();
+    if (this.changed(time)) this.takeState(time);
     const away = angleFromGaze(this.panel.board, this.head) > kLookingAway || !this.panel.scroll.following;
     this.captions.update(this.captionsWanted && away, this.head, seconds);
   }
@@ -207,19 +213,28 @@ export class HeadsetApp {
     return stale;
   }
 
-  private takeState(): void {
+  private takeState(time: number): void {
     this.stale = false;
     this.spoke = this.reading.speaking;
-    this.takeTurns();
+    if (this.turnsStale) this.takeTurns(time);
     this.panel.show(this.state());
     for (const grip of this.panel.board.grips) {
       grip.mesh.material.color.set(grip === this.interaction.grip ? this.palette.paper.accent : this.palette.ink.muted);
     }
   }
 
-  private takeTurns(): void {
+  /** Text that is slow to lay out (a table of thousands of rows) is laid out less often, so that it takes an eighth of the time at most. */
+  private takeTurns(time: number): void {
     const { turns } = this.session;
+    if (time < this.layTurnsAt && this.session.phase === 'streaming') {
+      this.stale = true;
+      return;
+    }
+    this.turnsStale = false;
+    const began = performance.now();
     this.panel.showTurns(turns);
+    const took = performance.now() - began;
+    this.layTurnsAt = took > kQuickLayoutMs ? time + 8 * took : 0;
     const last = turns[turns.length - 1];
     if (last?.role === 'assistant' && this.session.phase === 'streaming') this.captions.say(last.text);
   }
@@ -230,9 +245,6 @@ export class HeadsetApp {
     if (this.captions.board.visible) this.captions.board.paint();
     this.room.show(this.pointers.list, frame, this.renderer.xr.getReferenceSpace());
     this.layer?.update(frame);
-    if (this.arrivedFrame >= 0 && this.firstText === undefined) {
-      this.firstText = { arrivedFrame: this.arrivedFrame, shownFrame: this.clock.frames };
-    }
   }
 
   private state(): PanelState {
@@ -326,8 +338,6 @@ export class HeadsetApp {
   private ask(text: string): void {
     this.reading.stop();
     this.notice = undefined;
-    this.arrivedFrame = -1;
-    this.firstText = undefined;
     this.panel.scroll.toEnd();
     void this.session.send(text);
   }
@@ -346,7 +356,8 @@ export class HeadsetApp {
 
   private phaseChanged(): void {
     const last = this.session.turns[this.session.turns.length - 1];
-    const finished = this.session.phase === 'idle' && last?.role === 'assistant' && last.stopped !== true && this.firstText !== undefined;
+    const finished = this.session.phase === 'idle' && last?.role === 'assistant' && last.stopped !== true && this.wasStreaming;
+    this.wasStreaming = this.session.phase === 'streaming';
     if (finished && this.settings.readAloud) this.reading.read(last.text);
   }
 
@@ -379,7 +390,8 @@ export class HeadsetApp {
       controls: () => controlsOf(this.shownBoards, this.head.position),
       board: (name) => boardPlace(boards[name]),
       head: () => ({ at: this.head.position.toArray(), gaze: this.head.gaze.toArray() }),
-      firstText: () => this.firstText,
+      labels: () => Object.fromEntries(Object.values(boards).flatMap((board) => board.widgets.map((widget) => [widget.id, widget.label]))),
+      presses: this.presses,
       layered: () => this.layer !== undefined,
       scroll: () => ({ position: this.panel.scroll.position, end: this.panel.transcript.end }),
     });

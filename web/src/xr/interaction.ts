@@ -36,6 +36,7 @@ export interface InteractionHost {
   movable(): boolean; // not pinned
   resize(width: number, height: number): void;
   moved(): void;
+  pressed(id: string): void;
 }
 
 export class Interaction implements PointerListener {
@@ -159,6 +160,7 @@ export class Interaction implements PointerListener {
 
   private press(widget: Widget): void {
     this.touched = true;
+    this.host.pressed(widget.id);
     widget.press();
   }
 

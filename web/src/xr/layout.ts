@@ -248,13 +248,22 @@ function blockLines(tokens: readonly Token[], frame: Frame, firstGap: number): L
   return lines;
 }
 
+/** Text that defeats the parser (marks nested thousands deep) is shown as it was written. */
+function tokensOf(text: string): Token[] {
+  try {
+    return lexer(text, { gfm: true, breaks: true });
+  } catch {
+    return [{ type: 'text', raw: text, text }];
+  }
+}
+
 function frameOf(width: number, measure: Measure): Frame {
   return { x: 0, width, bars: [], depth: 0, measure };
 }
 
 /** A whole text at once. */
 export function layoutMarkdown(text: string, width: number, measure: Measure, firstGap = 0): Line[] {
-  return blockLines(lexer(text, { gfm: true, breaks: true }), frameOf(width, measure), firstGap);
+  return blockLines(tokensOf(text), frameOf(width, measure), firstGap);
 }
 
 /** Text as it is, without Markdown: what the user wrote, errors, hints. */
@@ -278,7 +287,7 @@ export class GrowingLayout {
     if (text === this.text) return;
     if (!text.startsWith(this.text)) this.reset();
     this.text = text;
-    const tokens = lexer(text.slice(this.settledChars), { gfm: true, breaks: true });
+    const tokens = tokensOf(text.slice(this.settledChars));
     let end = this.settledLines;
     // Blocks settle in order, and only once two more stand behind them: a list or a quote may go on until then. The lexer rewrites
     // some texts (\r\n): where a block is not literally what was received, nothing settles any more.

@@ -22,8 +22,10 @@ export interface Probe {
   controls(): ControlPlace[];
   board(name: string): { corners: [number, number, number][]; distance: number } | undefined;
   head(): { at: [number, number, number]; gaze: [number, number, number] };
-  /** The frame in which text first stood on the panel after it arrived, and when it had arrived. */
-  firstText(): { arrivedFrame: number; shownFrame: number } | undefined;
+  /** What the panel's and the keyboard's widgets say. */
+  labels(): Record<string, string>;
+  /** How often each control was pressed. */
+  readonly presses: Record<string, number>;
   layered(): boolean;
   scroll(): { position: number; end: number };
 }
