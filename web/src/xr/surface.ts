@@ -44,6 +44,7 @@ export class Painter {
     texture.magFilter = THREE.LinearFilter;
     texture.anisotropy = this.anisotropy;
     texture.flipY = false;
+    texture.source.dataReady = false; // memory only: the pixels come piece by piece
     texture.needsUpdate = true;
     this.renderer.initTexture(texture);
     return texture;

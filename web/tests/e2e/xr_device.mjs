@@ -1,57 +1,32 @@
-// A headset for tests: Meta's emulator (IWER) put into a page by the test, never by our bundle, and what one does with it.
-// Clicks hold the trigger for two frames: shorter presses can fall between the emulator's frames.
+// A headset for tests: Meta's emulator (IWER), put into a page by the test and never by our bundle, and what one does with it.
+// A press holds the trigger for two frames: shorter ones can fall between the emulator's frames.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 
 const require = createRequire(import.meta.url);
+const kEmulator = readFileSync(require.resolve('iwer/build/iwer.min.js'), 'utf8');
 
-export async function openBrowser() {
-  const profile = mkdtempSync(join(tmpdir(), 'ondol-xr-'));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    headless: true,
-    viewport: { width: 800, height: 600 },
-    args: [
-      '--headless=new', '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
-    ],
-  });
-  return {
-    context,
-    async close() {
-      await context.close();
-      rmSync(profile, { recursive: true, force: true });
-    },
-  };
+/** Scripts for openPage(): the emulated device. `stereo` renders both eyes. */
+export function headset({ systemKeyboard = false, stereo = false } = {}) {
+  const device = `(${makeDevice})(${JSON.stringify({ systemKeyboard, stereo })})`;
+  return [{ content: kEmulator }, { content: device }, { content: `(${makeBody})()` }];
 }
 
-/** `device`: changes to the emulated headset, `stereo`: both eyes. */
-export async function openPage(context, address, { systemKeyboard = false, stereo = false } = {}) {
-  const page = await context.newPage();
-  page.problems = [];
-  page.on('pageerror', (error) => page.problems.push(String(error)));
-  page.on('console', (message) => {
-    if (message.type() === 'error') page.problems.push(message.text());
-  });
-  await page.addInitScript({ path: require.resolve('iwer/build/iwer.min.js') });
-  await page.addInitScript(({ systemKeyboard, stereo }) => {
-    const config = { ...IWER.metaQuest3, isSystemKeyboardSupported: systemKeyboard };
-    window.device = new IWER.XRDevice(config, { stereoEnabled: stereo, fovy: 1.0 });
-    window.device.installRuntime({ forceInstall: true });
-  }, { systemKeyboard, stereo });
-  await page.addInitScript(installHelpers);
-  await page.goto(address);
-  return page;
+/* The following two run in the page. */
+
+function makeDevice({ systemKeyboard, stereo }) {
+  const config = { ...IWER.metaQuest3, isSystemKeyboardSupported: systemKeyboard };
+  window.device = new IWER.XRDevice(config, { stereoEnabled: stereo, fovy: 1.0 });
+  window.device.installRuntime({ forceInstall: true });
 }
 
-/** Runs in the page: moves the emulated head and hands, and a transient pointer, which the emulator does not have. */
-function installHelpers() {
+/** Head, hands, and a transient pointer, which the emulator does not have. */
+function makeBody() {
+  const kEye = [0, 1.6, 0];
+  const kHand = { left: [-0.25, 1.25, -0.3], right: [0.25, 1.25, -0.3] };
   const frame = () => new Promise((resolve) => window.xrSession.requestAnimationFrame((_, xrFrame) => resolve(xrFrame)));
-  window.frames = async (count) => {
+  const frames = async (count) => {
     for (let i = 0; i < count; i++) await frame();
   };
   const request = IWER.XRSystem.prototype.requestSession;
@@ -60,114 +35,153 @@ function installHelpers() {
     return window.xrSession;
   };
 
-  const kOrigin = { left: [-0.25, 1.25, -0.3], right: [0.25, 1.25, -0.3] };
-  // Looks from `from` to `to`: the quaternion that turns -z there.
-  window.aimQuaternion = (from, to) => {
-    const d = to.map((value, i) => value - from[i]);
+  /** The rotation that turns -z from `from` towards `to`. */
+  const towards = (from, to) => {
+    const d = to.map((value, axis) => value - from[axis]);
     const length = Math.hypot(...d);
-    const [x, y, z] = d.map((value) => value / length);
-    const w = 1 - z; // -z dot d, plus one
-    const q = [y, -x, 0, w]; // cross(-z, d) = (y, -x, 0)
-    const n = Math.hypot(...q) || 1;
-    return q.map((value) => value / n);
+    const q = [d[1] / length, -d[0] / length, 0, 1 - d[2] / length];
+    const norm = Math.hypot(...q);
+    return norm < 1e-6 ? [0, 1, 0, 0] : q.map((value) => value / norm);
   };
   const place = (target, from, to) => {
     target.position.set(...from);
-    target.quaternion.set(...window.aimQuaternion(from, to));
+    target.quaternion.set(...towards(from, to));
   };
+  const inputOf = (kind, side) => (kind === 'hand' ? window.device.hands[side] : window.device.controllers[side]);
 
-  const tracked = {
-    controller: (side) => window.device.controllers[side],
-    hand: (side) => window.device.hands[side],
-  };
-  const setSelect = (kind, side, value) => {
-    if (kind === 'hand') tracked.hand(side).updatePinchValue(value);
-    else tracked.controller(side).updateButtonValue('trigger', value);
-  };
-  window.useInput = async (kind) => {
+  const use = async (kind) => {
     window.device.primaryInputMode = kind === 'hand' ? 'hand' : 'controller';
     for (const side of ['left', 'right']) {
       window.device.controllers[side].connected = kind === 'controller';
       window.device.hands[side].connected = kind === 'hand';
-      const at = kOrigin[side];
-      place(tracked[kind === 'hand' ? 'hand' : 'controller'](side), at, [at[0], -1, -0.5]); // pointing at the floor
+      if (kind !== 'transient') place(inputOf(kind, side), kHand[side], [kHand[side][0], -1, -0.4]); // at the floor
     }
-    await window.frames(3);
+    await frames(3);
   };
-  window.aim = async (kind, to, side = 'right', from = kOrigin[side]) => {
-    place(tracked[kind](side), from, to);
-    await window.frames(2);
+  const aim = async (kind, to, side = 'right') => {
+    place(inputOf(kind, side), kHand[side], to);
+    await frames(2);
   };
-  window.hold = async (kind, down, side = 'right') => {
-    setSelect(kind, side, down ? 1 : 0);
-    await window.frames(2);
+  const hold = async (kind, down, side = 'right') => {
+    if (kind === 'hand') window.device.hands[side].updatePinchValue(down ? 1 : 0);
+    else window.device.controllers[side].updateButtonValue('trigger', down ? 1 : 0);
+    await frames(2);
+  };
+  const stick = async (y, count) => {
+    window.device.controllers.right.updateAxes('thumbstick', 0, y);
+    await frames(count);
+    window.device.controllers.right.updateAxes('thumbstick', 0, 0);
+    await frames(1);
+  };
+  const drag = async (kind, from, to, steps = 8) => {
+    await aim(kind, from);
+    await hold(kind, true);
+    for (let i = 1; i <= steps; i++) {
+      place(inputOf(kind, 'right'), kHand.right, from.map((value, axis) => value + ((to[axis] - value) * i) / steps));
+      await frames(1);
+    }
+    await hold(kind, false);
+  };
+  const look = async (from, to) => {
+    place(window.device, from, to);
+    await frames(3);
   };
 
   // Gaze and pinch: a source that exists only while the fingers are closed, its ray from the eye.
   const extra = [];
-  const sources = Object.getOwnPropertyDescriptor(IWER.XRSession.prototype, 'inputSources').get;
+  const listed = Object.getOwnPropertyDescriptor(IWER.XRSession.prototype, 'inputSources').get;
   Object.defineProperty(IWER.XRSession.prototype, 'inputSources', {
     get() {
-      const list = sources.call(this);
-      return extra.length === 0 ? list : [...list, ...extra];
+      return extra.length === 0 ? listed.call(this) : [...listed.call(this), ...extra];
     },
   });
-  const floor = () => window.device[IWER.P_DEVICE]?.globalSpace ?? new IWER.GlobalSpace();
-  window.pinchAt = async (to, { dragTo, frames = 2 } = {}) => {
-    const from = [0, 1.6, 0];
-    const space = new IWER.XRSpace(floor());
-    const setPose = (target) => {
-      const [x, y, z, w] = window.aimQuaternion(from, target);
-      const m = [
+  const pinch = async (to, { via = to, steps = 1 } = {}) => {
+    const space = new IWER.XRSpace(new IWER.GlobalSpace());
+    const aimSpace = (target) => {
+      const [x, y, z, w] = towards(kEye, target);
+      space[IWER.P_SPACE].offsetMatrix.set([
         1 - 2 * (y * y + z * z), 2 * (x * y + z * w), 2 * (x * z - y * w), 0,
         2 * (x * y - z * w), 1 - 2 * (x * x + z * z), 2 * (y * z + x * w), 0,
         2 * (x * z + y * w), 2 * (y * z - x * w), 1 - 2 * (x * x + y * y), 0,
-        ...from, 1,
-      ];
-      space[IWER.P_SPACE].offsetMatrix.set(m);
+        ...kEye, 1,
+      ]);
     };
-    setPose(to);
     const source = new IWER.XRInputSource('right', 'transient-pointer', ['generic-hand-select'], space);
-    extra.push(source);
     const send = async (type) => {
       const xrFrame = await frame();
       window.xrSession.dispatchEvent(new IWER.XRInputSourceEvent(type, { frame: xrFrame, inputSource: source }));
     };
+    aimSpace(to);
+    extra.push(source);
     await send('selectstart');
-    for (let i = 0; i < frames; i++) {
-      await frame();
-      if (dragTo !== undefined) setPose(to.map((value, axis) => value + ((dragTo[axis] - value) * (i + 1)) / frames));
+    for (let i = 1; i <= steps; i++) {
+      aimSpace(to.map((value, axis) => value + ((via[axis] - value) * i) / steps));
+      await frames(1);
     }
     await send('select');
     await send('selectend');
-    extra.splice(extra.indexOf(source), 1);
-    await window.frames(2);
+    extra.length = 0;
+    await frames(2);
   };
-  window.look = async (from, to) => {
-    place(window.device, from, to);
-    await window.frames(2);
+
+  /** Index fingertip through a point of a board and back, along the board's normal. */
+  const poke = async (at, normal) => {
+    const hand = window.device.hands.right;
+    const offset = await tipOffset(hand);
+    for (const depth of [0.06, 0.03, 0.012, -0.01, -0.01, 0.03, 0.06, 0.3]) {
+      hand.position.set(...at.map((value, axis) => value + normal[axis] * depth - offset[axis]));
+      await frames(1);
+    }
   };
+  const tipOffset = async (hand) => {
+    const space = await window.xrSession.requestReferenceSpace('local-floor');
+    hand.quaternion.set(0, 0, 0, 1);
+    await frames(2);
+    const xrFrame = await frame();
+    const source = [...window.xrSession.inputSources].find((one) => one.hand && one.handedness === 'right');
+    const tip = xrFrame.getJointPose(source.hand.get('index-finger-tip'), space).transform.position;
+    return [tip.x - hand.position.x, tip.y - hand.position.y, tip.z - hand.position.z];
+  };
+
+  window.body = { kEye, use, aim, hold, stick, drag, look, pinch, poke, frames };
 }
 
-export async function enter(page, mode) {
-  await page.click(`#${mode}`);
-  await page.waitForFunction((wanted) => window.entered === wanted, mode);
-  await page.waitForFunction(() => window.ondolHeadset?.board('panel') !== undefined);
-  await page.evaluate(() => window.frames(3));
+/* The rest runs in the test. */
+
+/** Waits for the panel after the page was told to enter. */
+export async function entered(page) {
+  await page.waitForFunction(() => window.ondolHeadset?.board('panel') !== undefined, undefined, { timeout: 60_000 });
+  await page.evaluate(() => window.body.frames(3));
 }
 
-/** The middle of a control, as the app places it. */
-export function control(page, id) {
-  return page.evaluate((id) => window.ondolHeadset.controls().find((place) => place.id === id), id);
+export function frames(page, count) {
+  return page.evaluate((n) => window.body.frames(n), count);
 }
 
+/** A control as the app places it: { id, at, width, height }, sizes in dmm. */
+export async function control(page, id) {
+  const place = await page.evaluate((id) => window.ondolHeadset.controls().find((one) => one.id === id), id);
+  if (place === undefined) throw new Error(`no control ${id} in view`);
+  return place;
+}
+
+/** One press by 'controller', 'hand' or 'transient'; gives whether the app took it. */
 export async function click(page, kind, id) {
-  const place = await control(page, id);
-  if (place === undefined) throw new Error(`no control ${id}`);
-  await page.evaluate(async ([kind, at]) => {
-    if (kind === 'transient') return window.pinchAt(at);
-    await window.aim(kind, at);
-    await window.hold(kind, true);
-    await window.hold(kind, false);
-  }, [kind, place.at]);
+  const { at } = await control(page, id);
+  return page.evaluate(async ([kind, id, at]) => {
+    const count = () => globalThis.ondolHeadset?.presses[id] ?? 0;
+    const before = count();
+    if (kind === 'transient') {
+      await window.body.pinch(at);
+    } else {
+      await window.body.aim(kind, at);
+      await window.body.hold(kind, true);
+      await window.body.hold(kind, false);
+    }
+    return count() === before + 1;
+  }, [kind, id, at]);
+}
+
+export function label(page, id) {
+  return page.evaluate((id) => window.ondolHeadset.labels()[id], id);
 }

@@ -9,14 +9,13 @@ import { Scroll } from '../../src/xr/scroll';
 import { firstLine } from '../../src/xr/surface';
 import { makeWidget, setWidget, widgetAt } from '../../src/xr/widgets';
 
-/** Of a board, what placement uses: it moves a group and remembers the distance. */
+/** Of a board, what placement uses: it moves and scales a group. */
 function bareBoard(): Board {
   const group = new THREE.Group();
   return {
-    group, width: 640, height: 500, distance: 1,
+    group, width: 640, height: 500,
     moveTo(position: THREE.Vector3, distance: number) {
       group.position.copy(position);
-      this.distance = distance;
       group.scale.setScalar(distance / 1000);
       group.updateMatrixWorld(true);
     },
