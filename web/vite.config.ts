@@ -29,6 +29,8 @@ export default defineConfig({
   },
   test: {
     include: ['tests/unit/**/*.test.ts'],
+    setupFiles: ['tests/unit/setup.ts'],
     reporters: ['dot'],
+    testTimeout: 30_000, // jsdom is slow on a busy machine
   },
 });

@@ -52,10 +52,10 @@ export function addMessage(
   text: string,
   attachments: Attachment[] = [],
 ): Message {
-  const message: Message = { id: newId(), parent, role, text, createdAt: Date.now() };
   // Two messages of one millisecond still have an order.
-  const last = parent === null ? undefined : conversation.messages[parent];
-  if (last && last.createdAt >= message.createdAt) message.createdAt = last.createdAt + 1;
+  let createdAt = Date.now();
+  for (const other of Object.values(conversation.messages)) createdAt = Math.max(createdAt, other.createdAt + 1);
+  const message: Message = { id: newId(), parent, role, text, createdAt };
   if (attachments.length > 0) message.attachments = attachments;
   conversation.messages[message.id] = message;
   conversation.leaf = message.id;
@@ -106,11 +106,18 @@ export function newestLeaf(conversation: Conversation, message: Message): Messag
   return at;
 }
 
-// What the model is sent: the branch, with attachments in front of the question they belong to.
+// What the model is sent: the branch, with attachments in front of the question they belong to. An answer that never
+// began is left out, and the questions around it become one: many chat templates want the roles to alternate.
 export function chatMessages(path: Message[], systemPrompt: string): ChatMessage[] {
   const messages: ChatMessage[] = [];
   if (systemPrompt.trim()) messages.push({ role: 'system', content: systemPrompt });
-  for (const message of path) messages.push({ role: message.role, content: contentOf(message) });
+  for (const message of path) {
+    const content = contentOf(message);
+    const last = messages[messages.length - 1];
+    if (message.role === 'assistant' && !content) continue;
+    if (last?.role === message.role) last.content += `\n\n${content}`;
+    else messages.push({ role: message.role, content });
+  }
   return messages;
 }
 

@@ -80,6 +80,9 @@ const marked = new Marked({
       const language = /^[\w+#.-]{1,30}/.exec(lang ?? '')?.[0] ?? '';
       return `<pre><code data-language="${escaped(language)}">${escaped(text)}</code></pre>\n`;
     },
+    html({ text }: Tokens.HTML | Tokens.Tag) {
+      return plainTags(text);
+    },
     checkbox({ checked }: Tokens.Checkbox) {
       return checked ? '☑ ' : '☐ ';
     },
@@ -89,6 +92,18 @@ const marked = new Marked({
     },
   },
 });
+
+// HTML in an answer: tags of text without attributes are taken, all else is shown as it was written. The sanitiser would
+// remove it as well, but only after the browser has parsed it, and reported to the console what the CSP does not allow.
+const kPlainTag = /(<\/?(?:br|sub|sup|kbd|mark|del|s|u|b|i|em|strong|details|summary)\s*\/?>)/i;
+
+function plainTags(html: string): string {
+  return html
+    .replace(/<!--[\s\S]*?-->/g, '')
+    .split(kPlainTag)
+    .map((part, i) => (i % 2 === 1 ? part : escaped(part)))
+    .join('');
+}
 
 // One sanitised piece of page for a list of tokens.
 function fragmentOf(tokens: Token[], options: MarkdownOptions): DocumentFragment {

@@ -10,6 +10,7 @@ import {
   addMessage,
   branch,
   chatMessages,
+  merge,
   newConversation,
   newestLeaf,
   siblings,
@@ -118,7 +119,10 @@ export class ChatSession {
     if (this.answer) return;
     const stored = await this.store.get(id);
     if (!stored || this.answer || this.conversation.id !== id || stored.updatedAt <= this.conversation.updatedAt) return;
-    this.conversation = { ...stored, leaf: this.conversation.leaf ?? stored.leaf };
+    const { leaf } = this.conversation;
+    const goesOn = leaf === null || branch(stored).some((message) => message.id === leaf);
+    this.conversation = merge(stored, this.conversation);
+    if (!goesOn) this.conversation.leaf = leaf; // the reader stays on the branch that is shown
     this.showTurns();
   }
 

@@ -13,6 +13,9 @@ const kPage = 100;
 const kMaxPages = 1000;
 const kTries = 3;
 
+// A server without this route keeps no conversations: nothing is wrong with that.
+const kNoSuchRoute = new Error('no route for conversations');
+
 interface Remote {
   conversation: Conversation;
   etag: string;
@@ -21,6 +24,7 @@ interface Remote {
 export class Sync {
   state: SyncState = 'off';
   problem = ''; // the server's words when the state is 'failed'
+  private tooLarge = ''; // why some documents are not on the server
   private running?: Promise<void>;
   private again = false;
 
@@ -54,12 +58,13 @@ export class Sync {
     try {
       do {
         this.again = false;
+        this.tooLarge = '';
         await this.exchange();
       } while (this.again);
-      this.set('done');
+      this.problem = this.tooLarge;
+      this.set(this.problem ? 'failed' : 'done');
     } catch (error) {
-      // A server without this route keeps no conversations: nothing is wrong with that.
-      if (error instanceof ApiError && (error.status === 404 || error.status === 405)) return this.set('off');
+      if (error === kNoSuchRoute) return this.set('off');
       this.problem = error instanceof Error ? error.message : String(error);
       this.set('failed');
     }
@@ -90,7 +95,7 @@ export class Sync {
     const found = new Map<string, string>();
     let after = '';
     for (let page = 0; page < kMaxPages; page++) {
-      const reply = await this.api.json(`${kRoute}?limit=${kPage}${after && `&after=${encodeURIComponent(after)}`}`);
+      const reply = await this.listPage(after);
       const data = (reply as { data?: unknown } | null)?.data;
       const entries = (Array.isArray(data) ? data : []) as { id?: unknown; etag?: unknown }[];
       for (const { id, etag } of entries) {
@@ -101,6 +106,16 @@ export class Sync {
       after = last;
     }
     return found;
+  }
+
+  private async listPage(after: string): Promise<unknown> {
+    try {
+      return await this.api.json(`${kRoute}?limit=${kPage}${after && `&after=${encodeURIComponent(after)}`}`);
+    } catch (error) {
+      if (!(error instanceof ApiError) || (error.status !== 404 && error.status !== 405)) throw error;
+      if (!after) throw kNoSuchRoute;
+      return this.listPage(''); // `after` was deleted meanwhile: what comes twice does no harm
+    }
   }
 
   private async get(id: string): Promise<Remote | undefined> {
@@ -141,7 +156,12 @@ export class Sync {
         await this.store.mark({ id, etag: saved.headers.get('etag') ?? undefined, updatedAt: ours.updatedAt });
         return;
       } catch (error) {
-        if (!(error instanceof ApiError) || error.status !== 412) throw error;
+        if (!(error instanceof ApiError)) throw error;
+        if (error.status === 413 || error.status === 507) {
+          this.tooLarge = error.message; // the others may still fit
+          return;
+        }
+        if (error.status !== 412) throw error;
       }
       mark = await this.pull(id);
       if (!mark?.etag) return;

@@ -4,7 +4,7 @@ import type { Attachment } from '../core/conversation';
 import { bytes } from './format';
 import { t } from './texts';
 
-export const kMaxFileBytes = 256 * 1024;
+export const kMaxFileBytes = 256_000;
 export const kMaxFiles = 8;
 export const kLongPasteChars = 8000; // a longer paste is kept as a file, out of the way
 

@@ -45,6 +45,7 @@ export class Composer {
   }
 
   send(text: string): void {
+    if (this.app.session.busy) return;
     this.field.value = text;
     this.act();
   }
@@ -93,7 +94,8 @@ export class Composer {
     this.showAttachments([]);
     this.fit();
     void session.send(text, attachments);
-    this.field.focus();
+    // On a phone the focus would cover the answer with a keyboard.
+    if (matchMedia('(pointer: fine)').matches) this.field.focus();
   }
 
   private onPaste(event: ClipboardEvent): void {

@@ -43,8 +43,12 @@ async function copyFrom(button: HTMLElement, text: string): Promise<void> {
   if (!(await copyText(text))) return;
   const label = button.querySelector('span');
   if (!label) return;
-  label.textContent = t('copied');
-  setTimeout(() => (label.textContent = t('copy')), 2000);
+  const say = (text: string, name: string) => {
+    label.textContent = text;
+    button.setAttribute('aria-label', name);
+  };
+  say(t('copied'), t('copied'));
+  setTimeout(() => say(t('copy'), t('copyCode')), 2000);
 }
 
 // The clipboard interface exists in secure contexts only; elsewhere the old command does it.

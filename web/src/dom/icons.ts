@@ -30,7 +30,7 @@ export type IconName = keyof typeof kPaths;
 const kSvg = 'http://www.w3.org/2000/svg';
 
 export function icon(name: IconName): SVGSVGElement {
-  return drawing('icon', 24, [kPaths[name]]);
+  return drawing(name === 'more' ? 'icon dots' : 'icon', 24, [kPaths[name]]);
 }
 
 // The mark: warmth rising from a floor.

@@ -20,6 +20,8 @@ import { showPair } from './pair_route';
 import { t } from './texts';
 import { Transcript } from './transcript';
 
+// Where a focused field does not bring a keyboard up over half of the page.
+const kPrecisePointer = matchMedia('(pointer: fine)');
 const kDarkSystem = matchMedia('(prefers-color-scheme: dark)');
 
 class Page {
@@ -34,6 +36,10 @@ class Page {
       if (change.type !== 'text') this.onSession();
     });
     app.connection.on(() => this.onConnection());
+    app.store.on(() => void app.session.refresh());
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) void app.sync.run();
+    });
     kDarkSystem.addEventListener('change', () => this.showTheme());
     window.addEventListener('hashchange', () => void this.route());
   }
@@ -57,7 +63,7 @@ class Page {
     app.release();
     const openChat = (id?: string) => {
       drawer(false);
-      void this.openChat(id).then(() => composer.field.focus());
+      void this.openChat(id).then(() => kPrecisePointer.matches && composer.field.focus());
     };
     const drawer = (open: boolean): boolean => {
       const was = layout.classList.contains('drawer-open');
@@ -92,7 +98,7 @@ class Page {
       closeDrawer: () => drawer(false),
     }));
     app.own(acceptDrops(composer));
-    if (matchMedia('(pointer: fine)').matches) composer.field.focus();
+    if (kPrecisePointer.matches) composer.field.focus();
   }
 
   private async openChat(id?: string): Promise<void> {
@@ -126,10 +132,10 @@ class Page {
   }
 
   private onConnection(): void {
-    const { connection, sync, talk, session } = this.app;
+    const { connection, sync, talk } = this.app;
     if (connection.state !== 'ready') return;
     void talk.probe();
-    void sync.run().then(() => session.refresh());
+    void sync.run();
   }
 
   private onSettings(): void {

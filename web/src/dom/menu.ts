@@ -26,7 +26,7 @@ export function openMenu(button: HTMLElement, label: string, items: MenuItem[], 
     h('div', { role: 'menu', 'aria-label': label }, ...elements),
     footer !== undefined && h('p', { class: 'menu-footer' }, footer),
   );
-  document.body.append(menu);
+  (button.closest('nav, main') ?? document.body).append(menu); // in the button's landmark, for screen readers
   place(menu, button);
   button.setAttribute('aria-expanded', 'true');
   const outside = (event: Event) => {

@@ -9,6 +9,7 @@ import { openShortcuts } from './shortcuts';
 import { t } from './texts';
 
 export function openSettings(app: App): void {
+  const sync = syncState(app);
   const dialog = openDialog('settings', t('settings'),
     section(t('appearance'), themeChoice(app), languageChoice(app)),
     section(t('answers'), systemPrompt(app), h('div', { class: 'pair' },
@@ -18,9 +19,10 @@ export function openSettings(app: App): void {
       numberField(app, 'seed', t('seed'), t('seedHelp'), 0, 2147483647, 1),
     )),
     section(t('voice'), readAloud(app)),
-    section(t('server'), keyField(app), syncState(app), h('a', { class: 'button', href: '#pair', onclick: () => dialog.close() }, t('pairDevice'))),
+    section(t('server'), keyField(app), sync.line, h('button', { type: 'button', class: 'button', onclick: () => (dialog.close(), (location.hash = '#pair')) }, t('pairDevice'))),
     h('button', { type: 'button', class: 'button', onclick: () => (dialog.close(), openShortcuts()) }, t('shortcuts')),
   );
+  dialog.element.addEventListener('close', sync.release);
 }
 
 function section(title: string, ...content: Child[]): HTMLElement {
@@ -104,7 +106,7 @@ function keyField(app: App): HTMLElement {
   return form;
 }
 
-function syncState(app: App): HTMLElement {
+function syncState(app: App): { line: HTMLElement; release: () => void } {
   const line = h('p', { class: 'help', role: 'status' });
   const show = () => {
     const { state, problem } = app.sync;
@@ -113,7 +115,6 @@ function syncState(app: App): HTMLElement {
     else if (state === 'failed') line.textContent = t('syncFailed', { message: problem });
     else line.textContent = app.store.durable ? t('syncOff') : t('syncNoDisk');
   };
-  app.own(app.onChange(show));
   show();
-  return line;
+  return { line, release: app.onChange(show) };
 }

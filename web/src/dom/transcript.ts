@@ -78,6 +78,7 @@ export class Transcript {
   // Views of turns that stay are kept: their nodes, selection and scroll positions too.
   private showTurns(): void {
     const turns = this.app.session.turns;
+    const hadFocus = this.list.contains(document.activeElement);
     const known = new Map(this.views.map((view) => [view.id, view]));
     const sameStart = this.views.length > 0 && this.views[0]?.id === turns[0]?.id;
     this.views = turns.map((turn) => {
@@ -89,19 +90,18 @@ export class Transcript {
       replaceChildren(this.list, this.emptyState());
     } else {
       this.list.querySelector('.empty')?.remove();
-      this.placeViews();
+      this.placeViews(hadFocus);
     }
     if (!sameStart) this.scrollToEnd();
   }
 
-  private placeViews(): void {
+  private placeViews(hadFocus: boolean): void {
     const wanted = new Set<Element>(this.views.map((view) => view.element));
-    const hadFocus = this.list.contains(document.activeElement);
     for (const child of Array.from(this.list.children)) if (!wanted.has(child)) child.remove();
     this.views.forEach(({ element }, i) => {
       if (this.list.children[i] !== element) this.list.insertBefore(element, this.list.children[i] ?? null);
     });
-    // The message that had the focus was replaced by its sibling.
+    // What had the focus is gone: a button that was used, or a message that was replaced by its sibling.
     if (hadFocus && !this.list.contains(document.activeElement)) this.views[this.views.length - 1]?.element.focus({ preventScroll: true });
   }
 

@@ -17,6 +17,7 @@ export class TurnView {
   private readonly body = h('div', { class: 'turn-body' });
   private readonly foot = h('div', { class: 'turn-foot' });
   private readonly markdown?: MarkdownView;
+  private footShown = '';
   private stopReading?: () => void;
 
   constructor(
@@ -66,10 +67,13 @@ export class TurnView {
 
   private showFoot(): void {
     const { turn } = this;
+    const waiting = this.answering && this.app.session.phase === 'waiting';
+    const { text: _, ...state } = turn;
+    const shown = JSON.stringify([this.answering, waiting, state, this.app.session.failure]);
+    if (shown === this.footShown) return; // a button that has the focus keeps it
+    this.footShown = shown;
     this.element.classList.toggle('answering', this.answering);
     if (this.answering) {
-      // Read from the session: the turn's own text is that of the last 'turns' change.
-      const waiting = this.app.session.phase === 'waiting';
       replaceChildren(this.foot, waiting && h('span', { class: 'thinking' }, t('thinking'), h('i'), h('i'), h('i')));
       return;
     }

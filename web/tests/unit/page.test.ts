@@ -19,7 +19,7 @@ describe('attachments', () => {
       file('c.txt', 'x'.repeat(kMaxFileBytes + 1)),
     ], 0);
     expect(taken.attachments).toEqual([{ name: 'a.txt', text: 'one\ntwo' }]);
-    expect(taken.problems.join(' ')).toMatch(/b\.png is not a text file.*c\.txt is 262 kB/);
+    expect(taken.problems.join(' ')).toMatch(/b\.png is not a text file.*c\.txt is 256 kB/);
   });
 
   it('takes eight at most', async () => {

@@ -108,6 +108,27 @@ describe('ChatSession', () => {
     expect(session.turns[1]?.error).toBeUndefined();
   });
 
+  it('joins the questions around an answer that never began', async () => {
+    chat.answers = [[], ['yes']];
+    await session.send('one');
+    await session.send('two');
+    expect(chat.requests[1]?.messages).toEqual([{ role: 'user', content: 'one\n\ntwo' }]);
+  });
+
+  it('takes up what another tab added, and leaves the reader on the branch that is shown', async () => {
+    chat.answers = [['a'], ['b'], ['c']];
+    await session.send('one');
+    const other = new ChatSession(session.api, store, settings);
+    await other.open(session.id);
+    await other.send('two');
+    await session.refresh();
+    expect(texts()).toEqual(['one', 'a', 'two', 'b']);
+    await other.edit(other.turns[0]!.id, 'ONE');
+    await session.refresh();
+    expect(texts()).toEqual(['one', 'a', 'two', 'b']);
+    expect(session.turns[0]).toMatchObject({ siblings: 2 });
+  });
+
   it('tells refusals apart', async () => {
     const busy = { status: 503, body: { error: { message: 'full', code: 'busy' } }, headers: { 'Retry-After': '7' } };
     chat.answers = [[{ status: 401 }], [busy], [{ status: 400, body: { error: { message: 'too long' } } }]];

@@ -116,6 +116,20 @@ describe('Sync', () => {
     expect(phone.sync.state).toBe('done');
   });
 
+  it('says when a document does not fit, and still brings the others over', async () => {
+    const large = conversation('large');
+    const small = conversation('small');
+    large.updatedAt = small.updatedAt + 5;
+    await phone.store.put(large);
+    await phone.store.put(small);
+    const picky: typeof fetch = (input, init) =>
+      String(input).includes(large.id) ? Promise.resolve(new Response('{"error":{"message":"over 4 MB"}}', { status: 413 })) : server.fetch(input, init);
+    const sync = new Sync(new Api({ base: '', key: 'k' }, picky), phone.store);
+    await sync.run();
+    expect([sync.state, sync.problem]).toEqual(['failed', 'over 4 MB']);
+    expect(Array.from(server.documents.keys())).toEqual([small.id]);
+  });
+
   it('is off without a key and with a server that keeps none', async () => {
     const none = new Sync(new Api({ base: '' }, server.fetch), phone.store);
     await none.run();

@@ -27,7 +27,7 @@ export const kShortAnswers = { sampling: { temperature: 0, max_completion_tokens
 export async function openPage(browser, { scripts = [], settings = kShortAnswers, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000); // a busy machine is slow, not wrong
   const guards = { violations: [], errors: [], strangers: [] };
   await page.exposeFunction('reportViolation', (text) => guards.violations.push(text));
   await page.addInitScript(() => {
