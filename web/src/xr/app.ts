@@ -31,6 +31,7 @@ const kLongestFrame = 0.1; // seconds: what a pause may count for
 const kReadoutEvery = 45; // frames
 const kNoticeSeconds = 6;
 const kQuickLayoutMs = 2;
+const kWidthsKept = 4000; // per font
 
 export class HeadsetApp {
   readonly ended: Promise<void>;
@@ -439,16 +440,16 @@ function boardPlace(board: Board | undefined): { corners: [number, number, numbe
 function canvasMeasure(): Measure {
   const context = document.createElement('canvas').getContext('2d');
   if (context === null) throw new Error('no 2D canvas');
-  const kKept = 6000;
-  const known = new Map<string, number>();
+  const fonts = new Map<string, Map<string, number>>();
   return (text, face) => {
-    const key = `${face}\n${text}`;
-    const before = known.get(key);
-    if (before !== undefined) return before;
+    let widths = fonts.get(face);
+    if (widths === undefined) fonts.set(face, (widths = new Map()));
+    const known = widths.get(text);
+    if (known !== undefined) return known;
     if (context.font !== face) context.font = face;
     const { width } = context.measureText(text);
-    if (known.size >= kKept) known.clear();
-    known.set(key, width);
+    if (widths.size >= kWidthsKept) widths.clear();
+    widths.set(text, width);
     return width;
   };
 }

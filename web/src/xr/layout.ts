@@ -49,6 +49,8 @@ interface Frame {
   bars: readonly number[]; // x of the quote bars on the left
   depth: number;
   measure: Measure;
+  /** Laid out list items by their source: a list is one block, and grows to a length that is slow to lay out for each word. */
+  items?: Map<string, Line[]>;
 }
 
 export function makeLine(height: number, baseline: number, runs: readonly Run[], fills: readonly Fill[]): Line {
@@ -126,16 +128,25 @@ function listLines(list: Tokens.List, frame: Frame, gap: number): Line[] {
   const first = typeof list.start === 'number' ? list.start : 1;
   const wide = list.ordered && first + list.items.length > 10 ? kIndent * 1.4 : kIndent;
   list.items.forEach((item, i) => {
-    const inner = { ...frame, x: frame.x + wide, width: frame.width - wide, depth: frame.depth + 1 };
-    const body = blockLines(item.tokens, inner, i === 0 ? gap : item.loose ? kGap : kGap * 0.35);
     const mark = item.task ? (item.checked === true ? '☑' : '☐') : list.ordered ? `${first + i}.` : frame.depth % 2 === 0 ? '•' : '–';
-    const face = font(kDmm.body);
-    const head = body[0] ?? textLines([], kDmm.body, inner, gap)[0];
-    if (head === undefined) return;
-    const run: Run = { text: mark, font: face, ink: 'muted', x: frame.x, width: frame.measure(mark, face) };
-    lines.push(makeLine(head.height, head.baseline, [run, ...head.runs], head.fills), ...body.slice(1));
+    const above = i === 0 ? gap : item.loose ? kGap : kGap * 0.35;
+    const key = i < list.items.length - 1 ? `${frame.x} ${frame.width} ${wide} ${above} ${frame.depth} ${mark} ${item.raw}` : '';
+    const known = key === '' ? undefined : frame.items?.get(key);
+    const laid = known ?? itemLines(item, mark, frame, wide, above);
+    if (known === undefined && key !== '') frame.items?.set(key, laid);
+    lines.push(...laid);
   });
   return lines;
+}
+
+function itemLines(item: Tokens.ListItem, mark: string, frame: Frame, indent: number, gap: number): Line[] {
+  const inner = { ...frame, x: frame.x + indent, width: frame.width - indent, depth: frame.depth + 1 };
+  const body = blockLines(item.tokens, inner, gap);
+  const head = body[0] ?? textLines([], kDmm.body, inner, gap)[0];
+  if (head === undefined) return [];
+  const face = font(kDmm.body);
+  const run: Run = { text: mark, font: face, ink: 'muted', x: frame.x, width: frame.measure(mark, face) };
+  return [makeLine(head.height, head.baseline, [run, ...head.runs], head.fills), ...body.slice(1)];
 }
 
 function codeLines(text: string, frame: Frame, gap: number): Line[] {
@@ -280,8 +291,11 @@ export class GrowingLayout {
   private text = '';
   private settledChars = 0;
   private settledLines = 0;
+  private readonly frame: Frame;
 
-  constructor(private readonly width: number, private readonly measure: Measure) {}
+  constructor(width: number, measure: Measure) {
+    this.frame = { ...frameOf(width, measure), items: new Map() };
+  }
 
   update(text: string): void {
     if (text === this.text) return;
@@ -293,11 +307,12 @@ export class GrowingLayout {
     // some texts (\r\n): where a block is not literally what was received, nothing settles any more.
     let settling = true;
     tokens.forEach((token, i) => {
-      end = this.replace(end, tokenLines(token, frameOf(this.width, this.measure), end === 0 ? 0 : kGap));
+      end = this.replace(end, tokenLines(token, this.frame, end === 0 ? 0 : kGap));
       settling = settling && i < tokens.length - 2 && text.startsWith(token.raw, this.settledChars);
       if (!settling) return;
       this.settledChars += token.raw.length;
       this.settledLines = end;
+      this.frame.items?.clear();
     });
     this.lines.length = end;
   }
@@ -315,5 +330,6 @@ export class GrowingLayout {
     this.settledChars = 0;
     this.settledLines = 0;
     this.lines = [];
+    this.frame.items?.clear();
   }
 }

@@ -8,7 +8,7 @@ import * as THREE from 'three';
 import type { Line } from './layout';
 
 export type Draw = (context: CanvasRenderingContext2D) => void;
-const kScratchRows = 256;
+const kScratchRows = 128; // few: the browser copies the canvas whenever it is drawn on after an upload
 
 /** Counters of what was drawn: shown by the debug readout, read by the tests. */
 export interface PaintCount {
@@ -138,7 +138,7 @@ export class Surface extends Picture {
 }
 
 export type DrawLine = (context: CanvasRenderingContext2D, line: Line | undefined, width: number) => void;
-export const kTallestLine = 192;
+export const kTallestLine = 128; // the tallest that layout.ts makes is a heading of 110
 
 export class RingSurface extends Picture {
   scroll = 0; // content row at the top of the view
