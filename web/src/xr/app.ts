@@ -152,7 +152,7 @@ export class HeadsetApp {
       this.undo.push(() => space.removeEventListener('reset', reset));
       this.layer = PanelLayer.attach(this.renderer, this.xr, space, this.panel.board);
     }
-    if (this.readout) this.publishProbe();
+    if (this.readout !== undefined) this.publishProbe();
     this.renderer.setAnimationLoop((time, frame) => this.frame(time, frame));
   }
 
@@ -202,7 +202,7 @@ export class HeadsetApp {
   private changed(time: number): boolean {
     let { stale } = this;
     if (this.interaction.takeChange()) stale = true;
-    if (this.readout && this.clock.frames % kReadoutEvery === 0) {
+    if (this.readout === 'shown' && this.clock.frames % kReadoutEvery === 0) {
       this.readoutText = this.measureNow();
       stale = true;
     }
@@ -253,7 +253,7 @@ export class HeadsetApp {
     const status = statusOf(session, this.text);
     const last = session.turns[session.turns.length - 1];
     return {
-      model: this.readout && this.readoutText !== '' ? this.readoutText : settings.model,
+      model: this.readoutText === '' ? settings.model : this.readoutText,
       status: this.notice?.text ?? status.status,
       alarming: this.notice !== undefined || status.alarming,
       draft: writing.draft,

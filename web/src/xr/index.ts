@@ -22,6 +22,7 @@ export async function enterHeadset(
   const xr = navigator.xr;
   if (xr === undefined) throw new Error('This browser has no WebXR');
   const scene = import('./app');
+  scene.catch(() => undefined); // awaited below; a refusal of the browser may come first
   const xrSession = await xr.requestSession(mode, { requiredFeatures: ['local'], optionalFeatures: kFeatures });
   try {
     const { HeadsetApp } = await scene;

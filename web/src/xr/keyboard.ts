@@ -1,5 +1,5 @@
 // The keyboard that the headset draws itself, where the browser has none to offer: Latin, Hangul (two-set layout), and symbols.
-// It edits a text whose caret is at its end; composition is core/hangul.ts. Every key is a target of 50 dmm.
+// It edits a text whose caret is at its end; composition is core/hangul.ts. Every key is a full target (kDmm.target).
 
 import { Board } from './board';
 import { eraseKey, typeKey } from '../core/hangul';
@@ -21,8 +21,8 @@ const kPages: Record<Page, readonly [string, string, string]> = {
 const kShifted: Record<Page, Page> = {
   latin: 'latinShift', latinShift: 'latin', hangul: 'hangulShift', hangulShift: 'hangul', symbols: 'symbolsShift', symbolsShift: 'symbols',
 };
-const kPitch = 53;
-const kKey = 50;
+const kPitch = 55;
+const kKey = kDmm.target;
 const kPad = 16;
 const kDraftHeight = 54;
 

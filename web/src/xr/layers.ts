@@ -25,7 +25,7 @@ export class PanelLayer {
   private readonly hole = new THREE.MeshBasicMaterial({ color: 0x000000, opacity: 0, transparent: true, blending: THREE.NoBlending, toneMapped: false });
   private readonly position = new THREE.Vector3();
   private copied = -1;
-  private placed = '';
+  private readonly followed = new THREE.Matrix4().makeScale(0, 0, 0);
 
   private constructor(
     private readonly renderer: THREE.WebGLRenderer,
@@ -81,9 +81,8 @@ export class PanelLayer {
   /** The layer's place is the picture's place; XRQuadLayer counts half widths. */
   private follow(): void {
     const { group } = this.board;
-    const key = `${group.position.x},${group.position.y},${group.position.z},${group.scale.x}`;
-    if (key === this.placed) return;
-    this.placed = key;
+    if (this.followed.equals(group.matrixWorld)) return;
+    this.followed.copy(group.matrixWorld);
     const mesh = this.board.picture.mesh;
     mesh.getWorldPosition(this.position);
     const { x, y, z, w } = group.quaternion;

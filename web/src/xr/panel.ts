@@ -42,7 +42,9 @@ export interface PanelActions {
   stop(): void;
 }
 
-const kTool = 52;
+const kTool = 54;
+const kRow = kDmm.target; // what one can do with the answer
+const kComposer = 56;
 
 export class Panel {
   readonly board: Board;
@@ -66,7 +68,7 @@ export class Panel {
   /** The scrolling text's own rectangle, in dmm. */
   private view(): Rect {
     const top = kDmm.padding + kTool + kDmm.gap;
-    return { x: kDmm.padding, y: top, w: this.board.width - 2 * kDmm.padding, h: this.board.height - top - 130 };
+    return { x: kDmm.padding, y: top, w: this.board.width - 2 * kDmm.padding, h: this.board.height - top - kRow - kComposer - 2 * kDmm.gap - kDmm.padding };
   }
 
   resize(width: number, height: number): void {
@@ -81,8 +83,8 @@ export class Panel {
   show(state: PanelState): void {
     const { text } = this;
     this.set('title', { sub: state.model });
+    this.set('pin', { active: state.pinned, tip: state.pinned ? text.unpin : text.pin });
     this.set('status', { label: this.hoveredTip() ?? state.status, active: state.alarming && this.hoveredTip() === undefined });
-    this.set('pin', { active: state.pinned });
     this.set('captions', { active: state.captions });
     this.set('speak', { enabled: state.answered && !state.busy, active: state.speaking, label: state.speaking ? text.silence : text.speak });
     this.set('again', { enabled: (state.answered || state.failed) && !state.busy, label: state.failed ? text.retry : text.again });
@@ -188,27 +190,27 @@ export class Panel {
 
   private answerRow(): WidgetInit[] {
     const { text, actions } = this;
-    const y = this.board.height - kDmm.padding - 56 - kDmm.gap - 50;
+    const y = this.board.height - kDmm.padding - kComposer - kDmm.gap - kRow;
     const w = 156;
     const right = this.board.width - kDmm.padding;
     const left = kDmm.padding + 8;
     return [
-      { id: 'status', look: 'text', rect: { x: left, y, w: right - 2 * w - 2 * kDmm.gap - left, h: 50 } },
-      { id: 'speak', icon: 'speak', look: 'quiet', label: text.speak, press: actions.speak, rect: { x: right - 2 * w - kDmm.gap, y, w, h: 50 } },
-      { id: 'again', icon: 'again', look: 'quiet', label: text.again, press: actions.again, rect: { x: right - w, y, w, h: 50 } },
+      { id: 'status', look: 'text', rect: { x: left, y, w: right - 2 * w - 2 * kDmm.gap - left, h: kRow } },
+      { id: 'speak', icon: 'speak', look: 'quiet', label: text.speak, press: actions.speak, rect: { x: right - 2 * w - kDmm.gap, y, w, h: kRow } },
+      { id: 'again', icon: 'again', look: 'quiet', label: text.again, press: actions.again, rect: { x: right - w, y, w, h: kRow } },
     ];
   }
 
   private composer(): WidgetInit[] {
     const { text, actions } = this;
-    const y = this.board.height - kDmm.padding - 56;
+    const y = this.board.height - kDmm.padding - kComposer;
     const send = 124;
     const right = this.board.width - kDmm.padding;
-    const field = kDmm.padding + 56 + kDmm.gap;
+    const field = kDmm.padding + kComposer + kDmm.gap;
     return [
-      { id: 'talk', icon: 'mic', tip: text.talk, press: actions.talk, rect: { x: kDmm.padding, y, w: 56, h: 56 } },
-      { id: 'field', look: 'field', label: text.write, press: actions.write, rect: { x: field, y, w: right - send - kDmm.gap - field, h: 56 } },
-      { id: 'send', icon: 'send', look: 'primary', label: text.send, press: () => this.sendOrStop(), rect: { x: right - send, y, w: send, h: 56 } },
+      { id: 'talk', icon: 'mic', tip: text.talk, press: actions.talk, rect: { x: kDmm.padding, y, w: kComposer, h: kComposer } },
+      { id: 'field', look: 'field', label: text.write, press: actions.write, rect: { x: field, y, w: right - send - kDmm.gap - field, h: kComposer } },
+      { id: 'send', icon: 'send', look: 'primary', label: text.send, press: () => this.sendOrStop(), rect: { x: right - send, y, w: send, h: kComposer } },
     ];
   }
 
@@ -231,8 +233,8 @@ export class Panel {
   private placeGrips(): void {
     const { width, height } = this.board;
     for (const grip of this.board.grips) {
-      const w = grip.id === 'grab' ? 230 : 56;
-      grip.rect = { x: grip.id === 'grab' ? (width - w) / 2 : width - w, y: height, w, h: 52 };
+      const w = grip.id === 'grab' ? 230 : 60;
+      grip.rect = { x: grip.id === 'grab' ? (width - w) / 2 : width - w, y: height, w, h: 56 };
       const middle = grip.rect.x + w / 2 - width / 2;
       grip.mesh.position.set(middle, -height / 2 - (grip.id === 'grab' ? 18 : 14), 1);
     }

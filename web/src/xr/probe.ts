@@ -30,8 +30,10 @@ export interface Probe {
   scroll(): { position: number; end: number };
 }
 
-export function readoutWanted(): boolean {
-  return new URLSearchParams(location.search).has('readout');
+/** 'hidden' (`?readout=hidden`): for tests and pictures, the panel looks as it does for everyone. */
+export function readoutWanted(): 'shown' | 'hidden' | undefined {
+  const value = new URLSearchParams(location.search).get('readout');
+  return value === null ? undefined : value === 'hidden' ? 'hidden' : 'shown';
 }
 
 export function controlsOf(boards: readonly Board[], eye: THREE.Vector3): ControlPlace[] {

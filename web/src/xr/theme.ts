@@ -1,5 +1,5 @@
 // Sizes and colours of the headset's panels. Sizes are in dmm: 1 dmm is 1 mm seen from 1 m (0.0573 degrees), so a board that keeps
-// its angular size keeps these numbers at any distance. See docs/decisions: body text >= 16 dmm, targets >= 49 dmm.
+// its angular size keeps these numbers at any distance. See docs/decisions/0018-headset.md: body text >= 16 dmm, targets >= 49 dmm.
 
 /** Canvas pixels per dmm. Headsets resolve about 1.2-1.5 pixels per dmm (20-26 per degree): 2 keeps text crisp when resampled. */
 export const kPixelsPerDmm = 2;
@@ -10,7 +10,7 @@ export const kDmm = {
   small: 14, // timing, hints: above the 12 dmm that Android XR names as the least
   title: 22,
   leading: 1.45,
-  target: 50, // the least side of anything that can be pressed
+  target: 52, // the least side of anything that can be pressed: 49 dmm, seen at a flat board's slanted edge
   gap: 8,
   padding: 14,
   corner: 26,

@@ -57,13 +57,13 @@ function isPassive(look: Look): boolean {
 
 /** REQUIRES: what can be pressed has at least kDmm.target on both sides; what is smaller cannot be hit with a tired arm. */
 export function makeWidget(init: WidgetInit): Widget {
-  const small = Math.min(init.rect.w, init.rect.h) < kDmm.target - 1;
+  const small = Math.min(init.rect.w, init.rect.h) < kDmm.target;
   if (small && !isPassive(init.look ?? 'plain')) throw new Error(`target too small: ${init.id}`);
   return { label: '', sub: '', tip: '', look: 'plain', press: () => {}, enabled: true, active: false, hint: false, hovered: false, pressed: false, dirty: true, ...init };
 }
 
 /** Changes what differs, and marks the widget for drawing only then. */
-export function setWidget(widget: Widget, change: Partial<Pick<Widget, 'label' | 'sub' | 'icon' | 'look' | 'enabled' | 'active' | 'hint' | 'hovered' | 'pressed'>>): void {
+export function setWidget(widget: Widget, change: Partial<Pick<Widget, 'label' | 'sub' | 'tip' | 'icon' | 'look' | 'enabled' | 'active' | 'hint' | 'hovered' | 'pressed'>>): void {
   for (const [key, value] of Object.entries(change) as [keyof typeof change, never][]) {
     if (widget[key] === value) continue;
     widget[key] = value;

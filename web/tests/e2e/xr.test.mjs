@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { closePage, screenshot } from './harness/browser.mjs';
-import { click, control, entered, frames, label } from './xr_device.mjs';
+import { click, control, frames, label } from './xr_device.mjs';
 import { converse, enter, open, start, stop } from './xr_harness.mjs';
 
 before(start);
@@ -33,10 +33,9 @@ describe('entering and leaving', () => {
       within({}, mode, async (page) => {
         await page.evaluate(() => window.body.use('controller'));
         await converse(page, ['Warm ', 'floors.']);
-        assert.ok(await click(page, 'controller', 'leave') || true);
+        await click(page, 'controller', 'leave');
         await page.waitForFunction(() => window.ended === 1);
         assert.equal(await page.evaluate(() => globalThis.ondolHeadset), undefined);
-        assert.equal(await page.evaluate(() => document.querySelectorAll('canvas').length <= 1), true);
         await enter(page, mode);
         assert.equal(await page.evaluate(() => window.chat.turns.length), 2); // the conversation stayed
         assert.equal(await label(page, 'again'), 'Again');
@@ -62,12 +61,7 @@ describe('place and size', () => {
       await click(page, 'controller', 'field'); // the keyboard's keys are measured too
       const controls = await page.evaluate(() => window.ondolHeadset.controls());
       assert.ok(controls.length > 45);
-      // Targets lie on a flat board: its corners are up to 4% farther away than its middle.
-      for (const { id, width, height } of controls) assert.ok(Math.min(width, height) >= 48, `${id}: ${width} x ${height} dmm`);
-      for (const id of ['leave', 'talk', 'field', 'grab', 'key:00']) {
-        const { width, height } = await control(page, id);
-        assert.ok(Math.min(width, height) >= 49, `${id}: ${width} x ${height} dmm`);
-      }
+      for (const { id, width, height } of controls) assert.ok(Math.min(width, height) >= 49, `${id}: ${width} x ${height} dmm`);
       const text = await page.evaluate(async () => (await import('/src/xr/theme.ts')).kDmm);
       assert.ok(text.body >= 16 && text.code >= 16 && text.small >= 12);
     }));
@@ -221,7 +215,7 @@ describe('writing', () => {
     }));
 
   it('by our keyboard, which composes Hangul', () =>
-    within({ query: 'language=ko' }, 'immersive-ar', async (page) => {
+    within({ query: 'readout=hidden&language=ko' }, 'immersive-ar', async (page) => {
       await page.evaluate(() => window.body.use('controller'));
       await click(page, 'controller', 'field');
       for (const id of ['key:14', 'key:17', 'key:11', 'key:03', 'key:26', 'key:13']) assert.ok(await click(page, 'controller', id));
@@ -256,8 +250,8 @@ describe('pictures', () => {
     '3. The stones stay warm through the night — 온돌은 밤새 따뜻합니다 😀\n\n', '| Layer | Keeps |\n|---|--:|\n| Stone | 8 h |\n| Clay | 3 h |\n\n', '```py\nheat = stone.mass * 0.84 * (t1 - t0)\n```\n',
   ];
   const kCases = [
-    ['xr-vr-dark', 'immersive-vr', 'theme=dark', 'controller'],
-    ['xr-ar-light', 'immersive-ar', 'theme=light&language=ko', 'hand'],
+    ['xr-vr-dark', 'immersive-vr', 'readout=hidden&theme=dark', 'controller'],
+    ['xr-ar-light', 'immersive-ar', 'readout=hidden&theme=light&language=ko', 'hand'],
   ];
   for (const [name, mode, query, kind] of kCases) {
     it(name, () =>

@@ -25,14 +25,21 @@ function makeDevice({ systemKeyboard, stereo }) {
 function makeBody() {
   const kEye = [0, 1.6, 0];
   const kHand = { left: [-0.25, 1.25, -0.3], right: [0.25, 1.25, -0.3] };
-  const frame = () => new Promise((resolve) => window.xrSession.requestAnimationFrame((_, xrFrame) => resolve(xrFrame)));
+  /** The next frame of the session; nothing once it has ended. */
+  const frame = () => new Promise((resolve) => {
+    if (window.xrSession === undefined) return resolve(undefined);
+    window.xrSession.addEventListener('end', () => resolve(undefined), { once: true });
+    window.xrSession.requestAnimationFrame((_, xrFrame) => resolve(xrFrame));
+  });
   const frames = async (count) => {
     for (let i = 0; i < count; i++) await frame();
   };
   const request = IWER.XRSystem.prototype.requestSession;
   IWER.XRSystem.prototype.requestSession = async function (...args) {
-    window.xrSession = await request.apply(this, args);
-    return window.xrSession;
+    const session = await request.apply(this, args);
+    window.xrSession = session;
+    session.addEventListener('end', () => (window.xrSession = undefined));
+    return session;
   };
 
   /** The rotation that turns -z from `from` towards `to`. */

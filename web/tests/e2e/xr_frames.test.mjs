@@ -13,7 +13,7 @@ before(start);
 after(stop);
 
 it(`stays below ${kLimitMs} ms at p95 over ${kFrames} frames of streaming, 50 draw calls, and does not pile up memory`, async (test) => {
-  const page = await open({ device: { stereo: true }, width: 320, height: 180 });
+  const page = await open({ query: 'readout', device: { stereo: true }, width: 320, height: 180 });
   await enter(page);
   await page.evaluate(() => window.body.use('hand'));
   const cdp = await page.context().newCDPSession(page);

@@ -115,9 +115,9 @@ describe('small parts', () => {
 
   it('refuses targets that are too small, and hits only what is enabled', () => {
     expect(() => makeWidget({ id: 'small', rect: { x: 0, y: 0, w: 40, h: 60 } })).toThrow('small');
-    const widget = makeWidget({ id: 'ok', rect: { x: 10, y: 10, w: 50, h: 50 } });
-    expect(widgetAt([widget], 10, 59)).toBe(widget);
-    expect(widgetAt([widget], 60, 20)).toBeUndefined();
+    const widget = makeWidget({ id: 'ok', rect: { x: 10, y: 10, w: 52, h: 52 } });
+    expect(widgetAt([widget], 10, 61)).toBe(widget);
+    expect(widgetAt([widget], 62, 20)).toBeUndefined();
     widget.dirty = false;
     setWidget(widget, { enabled: true, label: '' });
     expect(widget.dirty).toBe(false);

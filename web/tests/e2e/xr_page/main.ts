@@ -1,5 +1,5 @@
 // A page for the headset's tests: the real session and scene over a scripted server, so that a test decides when each word comes.
-// Address: ?language=ko&theme=light&readout
+// Address: ?language=ko&theme=light&readout=hidden
 
 import { Api } from '../../../src/core/api';
 import { ChatSession } from '../../../src/core/session';
