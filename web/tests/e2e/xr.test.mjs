@@ -107,12 +107,13 @@ describe('pressing', () => {
         await page.evaluate(() => window.feed('Some words'));
         await frames(page, 3);
         assert.ok(await click(page, kind, 'send')); // now it stops
-        await page.waitForFunction(() => !window.chat.busy);
+        await page.waitForFunction(() => window.chat.phase === 'idle');
         await frames(page, 2);
         for (const id of ['speak', 'again']) assert.ok(await click(page, kind, id), `${kind} on ${id}`);
         await page.waitForFunction(() => window.asked.length === 2);
         await page.evaluate(() => window.finish());
-        await page.waitForFunction(() => !window.chat.busy);
+        await page.waitForFunction(() => window.chat.phase === 'idle');
+        await frames(page, 2);
         assert.ok(await click(page, kind, 'fresh'));
         await page.waitForFunction(() => window.chat.turns.length === 0);
         await frames(page, 3);
@@ -255,7 +256,7 @@ describe('pictures', () => {
   ];
   for (const [name, mode, query, kind] of kCases) {
     it(name, () =>
-      within({ query, width: 1280, height: 960 }, mode, async (page) => {
+      within({ query, width: 960, height: 720 }, mode, async (page) => {
         await page.evaluate(() => {
           document.body.style.background = 'linear-gradient(#cfd6da, #e9e2d8 55%, #b89f86 55%, #8f7861)'; // stands in for a room
           for (const button of document.querySelectorAll('button')) button.hidden = true;

@@ -25,11 +25,11 @@ function makeDevice({ systemKeyboard, stereo }) {
 function makeBody() {
   const kEye = [0, 1.6, 0];
   const kHand = { left: [-0.25, 1.25, -0.3], right: [0.25, 1.25, -0.3] };
-  /** The next frame of the session; nothing once it has ended. */
-  const frame = () => new Promise((resolve) => {
+  /** The next frame of the session, in which `use` runs; nothing once the session has ended. */
+  const frame = (use = () => undefined) => new Promise((resolve) => {
     if (window.xrSession === undefined) return resolve(undefined);
     window.xrSession.addEventListener('end', () => resolve(undefined), { once: true });
-    window.xrSession.requestAnimationFrame((_, xrFrame) => resolve(xrFrame));
+    window.xrSession.requestAnimationFrame((_, xrFrame) => resolve(use(xrFrame)));
   });
   const frames = async (count) => {
     for (let i = 0; i < count; i++) await frame();
@@ -114,10 +114,9 @@ function makeBody() {
       ]);
     };
     const source = new IWER.XRInputSource('right', 'transient-pointer', ['generic-hand-select'], space);
-    const send = async (type) => {
-      const xrFrame = await frame();
+    const send = (type) => frame((xrFrame) => {
       window.xrSession.dispatchEvent(new IWER.XRInputSourceEvent(type, { frame: xrFrame, inputSource: source }));
-    };
+    });
     aimSpace(to);
     extra.push(source);
     await send('selectstart');
@@ -144,9 +143,9 @@ function makeBody() {
     const space = await window.xrSession.requestReferenceSpace('local-floor');
     hand.quaternion.set(0, 0, 0, 1);
     await frames(2);
-    const xrFrame = await frame();
     const source = [...window.xrSession.inputSources].find((one) => one.hand && one.handedness === 'right');
-    const tip = xrFrame.getJointPose(source.hand.get('index-finger-tip'), space).transform.position;
+    const joint = source.hand.get('index-finger-tip');
+    const tip = await frame((xrFrame) => xrFrame.getJointPose(joint, space).transform.position);
     return [tip.x - hand.position.x, tip.y - hand.position.y, tip.z - hand.position.z];
   };
 

@@ -56,7 +56,7 @@ export async function converse(page, words, { finish = true } = {}) {
     }
     if (!finish) return;
     window.finish();
-    while (window.chat.busy) await window.body.frames(1);
+    while (window.chat.busy || window.chat.phase !== 'idle') await window.body.frames(1);
     await window.body.frames(3);
   }, [words, finish]);
 }
