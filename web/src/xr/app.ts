@@ -195,7 +195,8 @@ export class HeadsetApp {
     this.panel.scroll.tick(seconds);
     if (this.changed(time)) this.takeState(time);
     const away = angleFromGaze(this.panel.board, this.head) > kLookingAway || !this.panel.scroll.following;
-    this.captions.update(this.captionsWanted && away, this.head, seconds);
+    const writing = this.keyboard.board.visible; // below the gaze, where captions would stand
+    this.captions.update(this.captionsWanted && away && !writing, this.head, seconds);
   }
 
   /** Most frames change nothing that the panel says: they stop here and allocate nothing. */

@@ -46,7 +46,8 @@ export class Captions {
 
   private lay(markdown: string): void {
     this.shown = markdown;
-    const text = spokenText(markdown.slice(-400)).replace(/\s+/g, ' ');
+    const words = markdown.slice(-400).replace(/^[\s|:-]+$/gm, ' '); // a table's ruling says nothing
+    const text = spokenText(words).replace(/\s+/g, ' ');
     const lines = breakLines([{ text, font: font(kSize, { bold: true }), ink: 'text' }], 540 * kPixelsPerDmm, this.measure);
     const last = lines.slice(-2).map((runs) => runs.map((run) => run.text).join(''));
     setWidget(this.rows[0], { label: last.length > 1 ? (last[0] ?? '') : '' });

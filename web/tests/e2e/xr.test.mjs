@@ -258,7 +258,7 @@ describe('pictures', () => {
     it(name, () =>
       within({ query, width: 960, height: 720 }, mode, async (page) => {
         await page.evaluate(() => {
-          document.body.style.background = 'linear-gradient(#cfd6da, #e9e2d8 55%, #b89f86 55%, #8f7861)'; // stands in for a room
+          document.documentElement.style.background = 'fixed linear-gradient(#cfd6da, #e9e2d8 55%, #b89f86 55%, #8f7861)'; // stands in for a room
           for (const button of document.querySelectorAll('button')) button.hidden = true;
         });
         await page.evaluate((kind) => window.body.use(kind), kind);

@@ -16,8 +16,9 @@ export function headset({ systemKeyboard = false, stereo = false } = {}) {
 /* The following two run in the page. */
 
 function makeDevice({ systemKeyboard, stereo }) {
-  const config = { ...IWER.metaQuest3, isSystemKeyboardSupported: systemKeyboard };
-  window.device = new IWER.XRDevice(config, { stereoEnabled: stereo, fovy: 1.0 });
+  // The emulator's sessions never say that there is a keyboard.
+  Object.defineProperty(IWER.XRSession.prototype, 'isSystemKeyboardSupported', { get: () => systemKeyboard });
+  window.device = new IWER.XRDevice(IWER.metaQuest3, { stereoEnabled: stereo, fovy: 1.0 });
   window.device.installRuntime({ forceInstall: true });
 }
 
