@@ -2,6 +2,17 @@
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(fmt REQUIRED)
+find_package(GTest REQUIRED)
+pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
+
+# Debian's libexpected-dev is one header without a CMake package.
+find_path(TL_EXPECTED_INCLUDE tl/expected.hpp REQUIRED)
+add_library(tl_expected INTERFACE)
+target_include_directories(tl_expected SYSTEM INTERFACE ${TL_EXPECTED_INCLUDE})
+
+if(ONDOL_KERNELS_ONLY)
+  return()
+endif()
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(CURL REQUIRED)
@@ -9,15 +20,8 @@ find_package(OpenSSL REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(prometheus-cpp REQUIRED)
 find_package(SQLite3 REQUIRED)
-find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
-pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
 pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
-
-# Debian's libexpected-dev is one header without a CMake package.
-find_path(TL_EXPECTED_INCLUDE tl/expected.hpp REQUIRED)
-add_library(tl_expected INTERFACE)
-target_include_directories(tl_expected SYSTEM INTERFACE ${TL_EXPECTED_INCLUDE})

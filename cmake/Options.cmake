@@ -7,6 +7,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 set(ONDOL_SANITIZE "" CACHE STRING "Comma list for -fsanitize, e.g. address,undefined")
 option(ONDOL_FUZZ "Build the fuzz targets (clang only)" OFF)
+option(ONDOL_KERNELS_ONLY "Build the rooms base, tensor and device only, as tests under an emulator do" OFF)
 option(ONDOL_WERROR "Warnings are errors (the presets set it)" OFF)
 
 if(NOT CMAKE_BUILD_TYPE)
@@ -21,7 +22,7 @@ if(ONDOL_CCACHE)
 endif()
 
 find_program(ONDOL_MOLD mold)
-if(ONDOL_MOLD)
+if(ONDOL_MOLD AND NOT CMAKE_CROSSCOMPILING)  # a cross compiler looks for one of its own
   add_link_options(-fuse-ld=mold)
 endif()
 

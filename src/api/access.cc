@@ -39,6 +39,10 @@ bool equals_ignoring_case(std::string_view a, std::string_view lower) {
          });
 }
 
+bool are_equal(const KeyDigest& a, const KeyDigest& b) {
+  return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
 }  // namespace
 
 KeyDigest digest_of(std::string_view key) {
@@ -81,6 +85,10 @@ std::string_view Admission::key_name() const {
   return access_ == nullptr ? std::string_view() : std::string_view(access_->keys_[key_].name);
 }
 
+const KeyDigest* Admission::owner() const {
+  return access_ == nullptr ? nullptr : &access_->keys_[key_].digest;
+}
+
 void Admission::charge(std::int64_t n_tokens) const {
   if (access_ == nullptr) return;
   const std::lock_guard lock(access_->mutex_);
@@ -106,13 +114,33 @@ Access::Access(std::vector<ApiKey> keys, std::function<Clock::time_point()> now)
   }
 }
 
-std::optional<std::size_t> Access::find(std::string_view key) const {
-  const KeyDigest digest = digest_of(key);
+std::optional<std::size_t> Access::find_key(const KeyDigest& digest) const {
   std::optional<std::size_t> found;
   for (std::size_t i = 0; i < keys_.size(); ++i) {
-    if (CRYPTO_memcmp(digest.data(), keys_[i].digest.data(), digest.size()) == 0) found = i;
+    if (are_equal(digest, keys_[i].digest)) found = i;
   }
   return found;
+}
+
+std::optional<std::size_t> Access::find_device(const KeyDigest& digest) {
+  const std::lock_guard lock(mutex_);
+  std::optional<std::size_t> found;
+  for (const KnownDevice& device : devices_) {
+    if (are_equal(digest, device.digest)) found = device.key;
+  }
+  return found;
+}
+
+void Access::add_device(const Device& device) {
+  const auto key = find_key(device.owner);
+  if (!key) return;
+  const std::lock_guard lock(mutex_);
+  devices_.push_back({device.id, device.digest, *key});
+}
+
+void Access::remove_device(std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(devices_, [&](const KnownDevice& device) { return device.id == id; });
 }
 
 OrRefusal<std::shared_ptr<const Admission>> Access::admit(std::optional<std::string_view> key) {
@@ -122,7 +150,10 @@ OrRefusal<std::shared_ptr<const Admission>> Access::admit(std::optional<std::str
         unauthorized("no API key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'",
                      "missing_api_key"));
   }
-  const auto found = find(*key);
+  const KeyDigest digest = digest_of(*key);
+  const auto of_key = find_key(digest);
+  const auto of_device = find_device(digest);
+  const auto found = of_key ? of_key : of_device;
   if (!found) return tl::unexpected(unauthorized("the API key is not known", "invalid_api_key"));
 
   const ApiKey& limits = keys_[*found];

@@ -36,6 +36,16 @@ struct ApiKey {
   std::int32_t priority = 0;             // of its requests in the engine
 };
 
+/// Something that was let in by the owner of a key (a TV that was paired), with a key
+/// of its own. It is the same caller as its owner, and shares the owner's limits.
+struct Device {
+  std::string id;
+  std::string name;  // for people
+  KeyDigest owner{};
+  KeyDigest digest{};
+  std::int64_t created_at = 0;  // Unix time
+};
+
 /// The digest of a key as its owner has it.
 KeyDigest digest_of(std::string_view key);
 
@@ -57,6 +67,8 @@ class Admission {
   std::uint64_t tenant() const;
   std::int32_t priority() const;
   std::string_view key_name() const;  // empty when the server is open
+  /// Of the configured key, also when a device of its owner asks; null when the server is open.
+  const KeyDigest* owner() const;
   /// Tokens that the request took, counted against tokens_per_minute.
   void charge(std::int64_t n_tokens) const;
 
@@ -73,6 +85,10 @@ class Access {
   bool is_open() const { return keys_.empty(); }
   /// Errors: 401 (no such key), 429 with Retry-After (a limit of the key).
   OrRefusal<std::shared_ptr<const Admission>> admit(std::optional<std::string_view> key);
+
+  /// From now on its key is good; not while its owner's is not among the keys.
+  void add_device(const Device& device);
+  void remove_device(std::string_view id);
 
  private:
   friend class Admission;
@@ -92,12 +108,20 @@ class Access {
     Bucket tokens;
   };
 
-  std::optional<std::size_t> find(std::string_view key) const;
+  struct KnownDevice {
+    std::string id;
+    KeyDigest digest;
+    std::size_t key;  // its owner's
+  };
+
+  std::optional<std::size_t> find_key(const KeyDigest& digest) const;
+  std::optional<std::size_t> find_device(const KeyDigest& digest);
 
   const std::vector<ApiKey> keys_;
   const std::function<Clock::time_point()> now_;
   std::mutex mutex_;
   std::vector<State> states_;  // [n_keys]
+  std::vector<KnownDevice> devices_;
 };
 
 /// The key of "Authorization: Bearer KEY" or "x-api-key: KEY"; nullopt when there is none.

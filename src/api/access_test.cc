@@ -99,6 +99,49 @@ TEST(Access, TokensPerMinute) {
   EXPECT_TRUE(setting.access.admit("secret-a").has_value());
 }
 
+Device device(const std::string& id, const std::string& owner, const std::string& secret) {
+  Device out;
+  out.id = id;
+  out.owner = digest_of(owner);
+  out.digest = digest_of(secret);
+  return out;
+}
+
+TEST(Access, ADeviceIsItsOwner) {
+  ApiKey limited = key("a", "secret-a");
+  limited.max_concurrent = 1;
+  Setting setting({limited, key("b", "secret-b")});
+  setting.access.add_device(device("tv", "secret-a", "secret-tv"));
+  const auto as_owner = setting.access.admit("secret-a");
+  ASSERT_TRUE(as_owner.has_value());
+  // One place for both.
+  EXPECT_EQ(setting.access.admit("secret-tv").error().status, 429);
+}
+
+TEST(Access, DevicesComeAndGo) {
+  Setting setting({key("a", "secret-a")});
+  EXPECT_EQ(setting.access.admit("secret-tv").error().status, 401);
+  setting.access.add_device(device("tv", "secret-a", "secret-tv"));
+  const auto caller = setting.access.admit("secret-tv");
+  ASSERT_TRUE(caller.has_value());
+  EXPECT_EQ((*caller)->tenant(), (*setting.access.admit("secret-a"))->tenant());
+  EXPECT_EQ((*caller)->key_name(), "a");
+  EXPECT_EQ(*(*caller)->owner(), digest_of("secret-a"));
+  setting.access.remove_device("other");
+  EXPECT_TRUE(setting.access.admit("secret-tv").has_value());
+  setting.access.remove_device("tv");
+  EXPECT_EQ(setting.access.admit("secret-tv").error().status, 401);
+}
+
+TEST(Access, ADeviceOfAKeyThatIsGoneIsOut) {
+  Setting setting({key("a", "secret-a")});
+  setting.access.add_device(device("tv", "secret-of-somebody-else", "secret-tv"));
+  EXPECT_EQ(setting.access.admit("secret-tv").error().status, 401);
+  Setting open({});
+  open.access.add_device(device("tv", "secret-a", "secret-tv"));
+  EXPECT_TRUE(open.access.is_open());
+}
+
 TEST(KeyOf, HeadersOfBothKinds) {
   EXPECT_EQ(key_of({{"Authorization", "Bearer abc"}}), "abc");
   EXPECT_EQ(key_of({{"authorization", "bearer  abc "}}), "abc");

@@ -3,8 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "api/client/client_routes.h"
 #include "api/errors.h"
-#include "api/router.h"
 #include "api/store/response_store.h"
 #include "api/with_model.h"
 
@@ -53,14 +53,24 @@ Refusal no_route(const http::Request& request, const RouteMatch& match) {
   return out;
 }
 
+std::vector<Route> all_routes(std::span<const ClientFile> client) {
+  std::vector<Route> out(routes().begin(), routes().end());
+  const std::vector<Route> files = client_routes(client);
+  out.insert(out.end(), files.begin(), files.end());
+  return out;
+}
+
 }  // namespace
 
 Api::Api(ModelSource& models, ApiOptions options)
     : models_(models),
       options_(std::move(options)),
+      routes_(all_routes(options_.client)),
       access_(options_.keys),
       origins_(options_.host_names, options_.cors_origins),
-      metrics_(models) {}
+      metrics_(models) {
+  for (const Device& device : options_.devices) access_.add_device(device);
+}
 
 // What is being stored holds its exchange, which holds its place among its key's requests.
 Api::~Api() {
@@ -78,7 +88,7 @@ void Api::handle(std::shared_ptr<http::Exchange> exchange) {
   }
   call.exchange =
       std::make_shared<RoutedExchange>(exchange, origins_.cors_headers(request), nullptr);
-  RouteMatch match = find_route(routes(), request.method, request.path);
+  RouteMatch match = find_route(routes_, request.method, request.path);
   if (request.method == "OPTIONS" && !match.methods.empty()) {
     return call.exchange->reply(origins_.preflight(request, match.methods));
   }

@@ -9,14 +9,18 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "api/access.h"
 #include "api/active_generations.h"
+#include "api/client/client_file.h"
+#include "api/client/pairings.h"
 #include "api/metrics.h"
 #include "api/origin_check.h"
+#include "api/router.h"
 #include "api/served_model.h"
 #include "http/exchange.h"
 
@@ -36,14 +40,18 @@ struct GenerationRecord {
   double duration_ms = 0;
 };
 
+class ClientStore;
 class ResponseStore;
 
 struct ApiOptions {
   std::vector<ApiKey> keys;             // none: open to all who reach it
   std::vector<std::string> host_names;  // see origin_check.h
   std::vector<std::string> cors_origins;
-  ResponseStore* store = nullptr;  // null: no response is kept; outlives the Api
-  std::string version;             // of ondol
+  ResponseStore* store = nullptr;       // null: no response is kept; outlives the Api
+  ClientStore* client_store = nullptr;  // null: no conversation or device is; the same
+  std::vector<Device> devices;          // those of client_store
+  std::span<const ClientFile> client;   // public files; outlive the Api
+  std::string version;                  // of ondol
   std::function<void(const GenerationRecord&)> on_generation;  // any thread; may be empty
 };
 
@@ -67,12 +75,16 @@ class Api {
   ModelSource& models() { return models_; }
   Metrics& metrics() { return metrics_; }
   ActiveGenerations& active() { return active_; }
+  Access& access() { return access_; }
+  Pairings& pairings() { return pairings_; }
   const ApiOptions& options() const { return options_; }
 
  private:
   ModelSource& models_;
   const ApiOptions options_;
+  const std::vector<Route> routes_;  // routes(), and the files of the client
   Access access_;
+  Pairings pairings_;
   const OriginCheck origins_;
   Metrics metrics_;
   ActiveGenerations active_;

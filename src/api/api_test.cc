@@ -82,7 +82,8 @@ TEST(Api, EveryRouteNeedsTheKeyUnlessPublic) {
     EXPECT_NE(right->response.status, 401) << path;
     EXPECT_LT(right->response.status, 500) << path;
   }
-  EXPECT_EQ(open, (std::set<std::string_view>{"/health", "/ready"}));
+  EXPECT_EQ(open, (std::set<std::string_view>{"/health", "/ready", "/v1/ondol/pairings",
+                                              "/v1/ondol/pairings/{poll_token}"}));
   // What there is not is not told apart without a key.
   EXPECT_EQ(setting.ask(call("GET", "/nothing"))->response.status, 401);
   EXPECT_EQ(setting.ask(call("PUT", "/v1/models"))->response.status, 401);
@@ -182,7 +183,10 @@ TEST(Api, ErrorsOfLoading) {
 TEST(Api, ModelsByName) {
   Setting setting;
   EXPECT_EQ(setting.ask(get("/v1/models"))->json().at("data").as_array().size(), 1U);
-  EXPECT_EQ(setting.ask(get("/v1/models/fake"))->json().at("id"), "fake");
+  const json::object model = setting.ask(get("/v1/models/fake"))->json();
+  EXPECT_EQ(model.at("id"), "fake");
+  EXPECT_EQ(json::serialize(model.at("ondol")),
+            R"({"context_tokens":256,"memory_bytes":0,"loaded":false})");
   const auto missing = setting.ask(get("/v1/models/a/b"));
   EXPECT_EQ(missing->response.status, 404);
   EXPECT_EQ(error_code(*missing), "model_not_found");

@@ -143,12 +143,7 @@ class ChatStream : public GenerationSink {
   }
 
   void end(const Usage& usage) override {
-    if (head_.include_usage) {
-      json::object out = chunk();
-      out["choices"].emplace_array();
-      out["usage"] = usage_json(usage);
-      stream_.send(out);
-    }
+    if (head_.include_usage) stream_.send_usage(chunk(), usage);
     stream_.end();
   }
 

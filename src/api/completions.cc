@@ -196,12 +196,7 @@ class CompletionStream : public CompletionSink {
     send(index, json::value(end.reason));
   }
   void end(const Usage& usage) override {
-    if (head_.request.common.include_usage) {
-      json::object out = chunk();
-      out["choices"].emplace_array();
-      out["usage"] = usage_json(usage);
-      stream_.send(out);
-    }
+    if (head_.request.common.include_usage) stream_.send_usage(chunk(), usage);
     stream_.end();
   }
   void fail(const Refusal& refusal) override { stream_.fail(refusal); }

@@ -118,6 +118,10 @@ TEST(Chat, WholeReply) {
   EXPECT_EQ(usage.at("total_tokens").as_int64(),
             usage.at("prompt_tokens").as_int64() + usage.at("completion_tokens").as_int64());
   EXPECT_LE(usage.at("completion_tokens").as_int64(), 5);
+  const json::object& timings = reply.at("timings").as_object();
+  EXPECT_GE(timings.at("prefill_ms").to_number<double>(), 0);
+  EXPECT_EQ(timings.at("n_draft"), 0);  // this engine does not speculate
+  EXPECT_EQ(timings.at("n_draft_accepted"), 0);
 }
 
 TEST(Chat, StreamConcatenatesToTheWholeReply) {

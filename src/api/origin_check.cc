@@ -100,7 +100,7 @@ http::Headers OriginCheck::cors_headers(const http::Request& request) const {
   const auto origin = request.header("origin");
   if (!origin || !is_allowed(*origin)) return {};
   return {{"Access-Control-Allow-Origin", std::string(*origin)},
-          {"Access-Control-Expose-Headers", "x-request-id, retry-after"},
+          {"Access-Control-Expose-Headers", "x-request-id, retry-after, etag"},
           {"Vary", "Origin"}};
 }
 

@@ -62,7 +62,9 @@ json::object usage_json(const Usage& usage) {
 json::object timings_json(const engine::Timings& timings) {
   return {{"queue_ms", timings.queue_ms},
           {"prefill_ms", timings.prefill_ms},
-          {"decode_ms", timings.decode_ms}};
+          {"decode_ms", timings.decode_ms},
+          {"n_draft", timings.n_draft},
+          {"n_draft_accepted", timings.n_draft_accepted}};
 }
 
 std::string token_text(const text::Tokenizer& tokenizer, std::int32_t id) {
@@ -102,6 +104,12 @@ void EventStream::begin() {
 
 void EventStream::send(const json::value& value) {
   exchange_->write(http::sse_event(json::serialize(value)));
+}
+
+void EventStream::send_usage(json::object chunk, const Usage& usage) {
+  chunk["choices"].emplace_array();
+  chunk["usage"] = usage_json(usage);
+  send(chunk);
 }
 
 void EventStream::end() {

@@ -25,7 +25,7 @@ boost::json::object reply_head(std::string_view id, std::string_view object, std
                                const ServedModel& model);
 
 boost::json::object usage_json(const Usage& usage);
-/// Where the time of an answer went: our addition to a whole reply.
+/// Where the time of an answer went, and what speculation gave: our addition to a whole reply.
 boost::json::object timings_json(const engine::Timings& timings);
 
 /// A token's text with U+FFFD where it holds part of a character.
@@ -52,6 +52,8 @@ class EventStream {
 
   void begin();
   void send(const boost::json::value& value);
+  /// A chunk without choices that tells the usage of the whole stream: its last one.
+  void send_usage(boost::json::object chunk, const Usage& usage);
   void end();
   void fail(const Refusal& refusal);
 

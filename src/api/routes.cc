@@ -3,11 +3,14 @@
 #include <array>
 
 #include "api/anthropic/routes.h"
+#include "api/client/client_api.h"
 #include "api/ollama/routes.h"
 #include "api/router.h"
 
 namespace ondol::api {
 namespace {
+
+constexpr std::string_view kConversation = "/v1/ondol/conversations/{conversation_id}";
 
 constexpr std::array kRoutes = {
     Route{"GET", "/health", Door::kPublic, &get_health},
@@ -24,6 +27,15 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/responses/{response_id}/input_items", Door::kKey, &list_input_items},
     Route{"POST", "/v1/responses/{response_id}/cancel", Door::kKey, &cancel_response},
     Route{"POST", "/v1/embeddings", Door::kKey, &embeddings},
+    Route{"GET", "/v1/ondol/conversations", Door::kKey, &client::list_conversations},
+    Route{"GET", kConversation, Door::kKey, &client::get_conversation},
+    Route{"PUT", kConversation, Door::kKey, &client::put_conversation},
+    Route{"DELETE", kConversation, Door::kKey, &client::delete_conversation},
+    Route{"POST", "/v1/ondol/pairings", Door::kPublic, &client::start_pairing},
+    Route{"GET", "/v1/ondol/pairings/{poll_token}", Door::kPublic, &client::collect_pairing},
+    Route{"POST", "/v1/ondol/pairings/{code}/approve", Door::kKey, &client::approve_pairing},
+    Route{"GET", "/v1/ondol/devices", Door::kKey, &client::list_devices},
+    Route{"DELETE", "/v1/ondol/devices/{device_id}", Door::kKey, &client::delete_device},
     Route{"POST", "/tokenize", Door::kKey, &tokenize},
     Route{"POST", "/detokenize", Door::kKey, &detokenize},
     Route{"POST", "/v1/messages", Door::kKey, &anthropic::messages},

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "api/compile_turns.h"
 #include "text/grammar/grammar.h"
 #include "text/tools/constraint.h"
 
@@ -51,6 +52,15 @@ OrRefusal<MakeMask> masks(Result<std::shared_ptr<const text::Grammar>> grammar) 
   return [grammar = *std::move(grammar)] { return std::make_unique<GrammarMask>(grammar); };
 }
 
+template <class Compile>
+OrRefusal<MakeMask> compiled_in_turn(const Compile& compile) {
+  constexpr int kRetryAfterS = 1;
+  const auto turn = CompileTurn::take();
+  if (turn) return masks(compile());
+  return tl::unexpected(
+      unavailable("too many grammars are being compiled", "overloaded", kRetryAfterS));
+}
+
 std::optional<StructuredOutput> read_json_schema(Fields& format) {
   format.require("json_schema");
   auto named = format.object("json_schema");
@@ -96,15 +106,19 @@ std::optional<StructuredOutput> read_structured_output(Fields& fields) {
 }
 
 OrRefusal<MakeMask> mask_of(const StructuredOutput& wanted, const ServedModel& model) {
-  return masks(text::compile_grammar(wanted.structure, model.grammar_vocabulary, wanted.param));
+  return compiled_in_turn([&] {
+    return text::compile_grammar(wanted.structure, model.grammar_vocabulary, wanted.param);
+  });
 }
 
 OrRefusal<MakeMask> mask_of_calls(const ChatPrompt& prompt, bool in_reasoning,
                                   const std::optional<StructuredOutput>& otherwise,
                                   const ServedModel& model) {
   const text::CallConstraint constraint{in_reasoning, otherwise ? &otherwise->structure : nullptr};
-  return masks(text::compile_calls(model.chat_format, prompt.tools, prompt.tool_choice, constraint,
-                                   model.grammar_vocabulary));
+  return compiled_in_turn([&] {
+    return text::compile_calls(model.chat_format, prompt.tools, prompt.tool_choice, constraint,
+                               model.grammar_vocabulary);
+  });
 }
 
 }  // namespace ondol::api

@@ -39,6 +39,8 @@ void block_stop_signals() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   // A client that leaves while it is written to is no reason to die.
   ::signal(SIGPIPE, SIG_IGN);
+  // Nor is a file that may not grow (ulimit -f): the write fails, and that is told.
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 void wait_for_signal() {
@@ -86,6 +88,7 @@ void print_welcome(const ServeOptions& options, const http::ServerOptions& serve
     authority = fmt::format(" --cacert '{}'", (certificate.parent_path() / "ca.crt").string());
   }
   print(fmt::format("ondol serves {} at {}\n\n", fmt::join(options.pool.models, ", "), url));
+  if (options.has_client) print(fmt::format("  open {}/ in a browser, or ask:\n\n", url));
   print(fmt::format(
       "  curl{} {}/v1/chat/completions{} -H 'Content-Type: application/json' \\\n"
       "    -d '{{\"model\": \"{}\", \"messages\": [{{\"role\": \"user\", \"content\": "
@@ -105,14 +108,20 @@ Result<void> run_serve(ServeOptions options) {
     out.cors_origins = options.cors_origins;
     return out;
   }());
-  ONDOL_TRY(http::ServerOptions http_options, server_options(options));
   ONDOL_TRY_VOID(read_sizes(options));
+  ONDOL_TRY(http::ServerOptions http_options, server_options(options));
   ONDOL_TRY(const hub::Store store, hub::Store::from_environment());
   for (const std::string& model : options.pool.models) {
     ONDOL_TRY_VOID(fetch_default_model(store, model));
   }
   ONDOL_TRY(const auto responses, response_store(options));
   api_options.store = responses.get();
+  ONDOL_TRY(const auto kept_for_client, client_store(options));
+  api_options.client_store = kept_for_client.get();
+  if (kept_for_client) {
+    ONDOL_TRY(api_options.devices, kept_for_client->devices());
+  }
+  if (options.has_client) api_options.client = api::embedded_client();
   ONDOL_TRY(const auto pool, ModelPool::create(options.pool));
   ONDOL_TRY(auto model, pool->load(""));
   const std::string model_id = model->card.id;
@@ -145,7 +154,8 @@ void add_serve(Commands& commands) {
   ONDOL_API_KEY=secret-words ondol serve --host 0.0.0.0 --tls
 
 Routes: /v1/models, /v1/chat/completions, /v1/completions, /v1/responses,
-/v1/embeddings, /tokenize, /detokenize, /health, /ready, /metrics; /openapi.json describes them.
+/v1/embeddings, /v1/ondol/..., /tokenize, /detokenize, /health, /ready, /metrics; /openapi.json
+describes them. Browsers get the client at /, televisions at /tv/.
 SIGTERM or Ctrl-C lets requests end (--drain-seconds); a second one ends at once.)");
   auto options = std::make_shared<ServeOptions>();
   add_serve_options(command, *options);

@@ -8,6 +8,8 @@
 #include <boost/json.hpp>
 #include <chrono>
 
+#include "api/client/pairings.h"
+
 namespace ondol::app {
 namespace {
 
@@ -40,6 +42,11 @@ std::string printable(std::string_view path) {
   return out;
 }
 
+// What stands behind it opens a door.
+std::string_view without_secrets(std::string_view path) {
+  return path.starts_with(api::kPairingPath) ? api::kPairingPath : path;
+}
+
 }  // namespace
 
 ServeLog::ServeLog(Form form) : form_(form) {
@@ -52,7 +59,7 @@ void ServeLog::completed(const http::Completed& completed) const {
   if (form_ == Form::kOff) return;
   const http::Request* request = completed.request;
   const std::string method = request ? printable(request->method) : "-";
-  const std::string path = request ? printable(request->path) : "-";
+  const std::string path = request ? printable(without_secrets(request->path)) : "-";
   const std::string id = request ? printable(request->id) : "-";
   if (form_ == Form::kText) {
     spdlog::get(kLogger)->info("{} {} {} {} {} bytes {:.1f} ms{} [{}]", now_text(), method, path,

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <limits>
 
+#include "api/compile_turns.h"
 #include "app/console.h"
 #include "app/served_model.h"
 #include "base/mapped_file.h"
@@ -57,6 +58,10 @@ void add_access_options(CLI::App& command, ServeOptions& options) {
       ->group(group);
   add("--tls-cert", options.tls_cert, "PEM file of the certificate and its chain");
   add("--tls-key", options.tls_key, "PEM file of its private key");
+  command
+      .add_flag("!--no-client", options.has_client,
+                "Answer the API only: no pages for browsers at / and /tv/")
+      ->group(group);
   add("--host-name", options.host_names,
       "A name by which clients reach this server, may be repeated");
   add("--cors-origin", options.cors_origins,
@@ -64,17 +69,25 @@ void add_access_options(CLI::App& command, ServeOptions& options) {
 }
 
 void add_store_options(CLI::App& command, ServeOptions& options) {
-  const std::string group = "Stored responses";
+  const std::string group = "What is kept";
   command
       .add_option("--store", options.store_path,
                   "File that keeps responses and their conversations; by default "
                   "responses/responses.sqlite under ONDOL_HOME")
       ->group(group);
   command
+      .add_option(
+          "--client-store", options.client_store_path,
+          "File that keeps the conversations of the client and the devices that were paired; "
+          "by default client/client.sqlite under ONDOL_HOME")
+      ->group(group);
+  command
       .add_flag("--no-store", options.keeps_nothing,
-                "Keep none: conversations by previous_response_id are refused")
+                "Keep nothing: conversations by previous_response_id are refused, and so are those "
+                "of the client and pairing")
       ->group(group)
-      ->excludes("--store");
+      ->excludes("--store")
+      ->excludes("--client-store");
   command
       .add_option("--store-bytes", options.store_size,
                   "How large the file may become; the conversations used least recently go first")
@@ -88,6 +101,39 @@ void add_store_options(CLI::App& command, ServeOptions& options) {
       ->group(group);
 }
 
+// The room's own defaults; see http::Limits.
+void add_limit_options(CLI::App& command, ServeOptions& options) {
+  const std::string group = "Limits of connections";
+  constexpr std::int64_t kDayS = 86'400;
+  const auto add_time = [&](const char* name, std::int64_t& target_ms, const char* text) {
+    command
+        .add_option_function<std::int64_t>(
+            name, [&target_ms](std::int64_t seconds) { target_ms = seconds * 1000; }, text)
+        ->check(CLI::Range(std::int64_t{1}, kDayS))
+        ->default_str(std::to_string(target_ms / 1000))
+        ->group(group);
+  };
+  command
+      .add_option("--max-connections", options.limits.max_connections,
+                  "More are answered 503 and closed")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--max-body", options.max_body,
+                  "Of a request, as 32MB; a larger one is answered 413")
+      ->capture_default_str()
+      ->group(group);
+  add_time("--header-seconds", options.limits.header_timeout_ms,
+           "How long a request's header may take; then 408");
+  add_time("--body-seconds", options.limits.body_timeout_ms,
+           "How long a request's body may take; then 408");
+  add_time("--write-seconds", options.limits.write_timeout_ms,
+           "How long a client may take nothing of its answer; then it is cut");
+  add_time("--idle-seconds", options.limits.idle_timeout_ms,
+           "How long a connection may wait for its next request");
+}
+
 }  // namespace
 
 void add_serve_options(CLI::App& command, ServeOptions& options) {
@@ -98,6 +144,7 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
   add_speculate_option(command, options.pool.model);
   add_access_options(command, options);
   add_store_options(command, options);
+  add_limit_options(command, options);
   const std::string group = "Load";
   command
       .add_option("--max-sequences", options.pool.max_sequences,
@@ -134,6 +181,10 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
       ->check(CLI::Range(0, 3600))
       ->capture_default_str()
       ->group(group);
+  const std::string always =
+      "The same request and seed give the same tokens, alone or beside others, streamed, cached "
+      "or cold. It is always so: this flag changes nothing";
+  command.add_flag("--deterministic", always)->group(group);
   command.add_option("--log", options.log, "A line for each request on stderr: text, json or off")
       ->check(CLI::IsMember({"text", "json", "off"}))
       ->capture_default_str()
@@ -154,6 +205,7 @@ Result<void> read_sizes(ServeOptions& options) {
     }
   }
   ONDOL_TRY(options.pool.disk_bytes, size("--prompt-disk", options.prompt_disk));
+  ONDOL_TRY(options.limits.max_body_bytes, size("--max-body", options.max_body));
   return {};
 }
 
@@ -174,6 +226,17 @@ Result<std::unique_ptr<api::ResponseStore>> response_store(const ServeOptions& o
     store.path = (home.root() / "responses" / "responses.sqlite").string();
   }
   return api::ResponseStore::open(std::move(store));
+}
+
+Result<std::unique_ptr<api::ClientStore>> client_store(const ServeOptions& options) {
+  if (options.keeps_nothing) return nullptr;
+  api::ClientStoreOptions store;
+  store.path = options.client_store_path;
+  if (store.path.empty()) {
+    ONDOL_TRY(const hub::Store home, hub::Store::from_environment());
+    store.path = (home.root() / "client" / "client.sqlite").string();
+  }
+  return api::ClientStore::open(std::move(store));
 }
 
 Result<std::vector<api::ApiKey>> api_keys(const ServeOptions& options) {
@@ -205,6 +268,9 @@ Result<http::ServerOptions> server_options(const ServeOptions& options) {
   http::ServerOptions out;
   out.address = options.host;
   out.port = options.port;
+  out.limits = options.limits;
+  // As many stay free for all else as grammars can hold.
+  out.n_handler_threads = 2 * (api::kMaxCompiling + api::kMaxWaitingToCompile);
   out.refuse = &api::refusal_of_status;
   const bool has_files = !options.tls_cert.empty() || !options.tls_key.empty();
   if (has_files && options.uses_own_certificate) {

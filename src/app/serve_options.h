@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "api/store/client_store.h"
 #include "api/store/response_store.h"
 #include "app/model_pool.h"
 #include "app/serve_log.h"
@@ -34,19 +35,27 @@ struct ServeOptions {
   std::string memory;               // "6GB"; empty: most of what is free
   std::string prompt_disk = "4GB";  // 0: none
   std::string store_path;           // empty: under ONDOL_HOME
+  std::string client_store_path;    // the same
   bool keeps_nothing = false;
   std::string store_size = "1GB";
   std::int64_t store_days = 30;
+  bool has_client = true;
+  http::Limits limits;
+  std::string max_body = "32MB";
   std::string log = "text";
   std::int64_t drain_s = 30;
 };
 
 void add_serve_options(CLI::App& command, ServeOptions& options);
 
-/// --memory and --prompt-disk, into the pool's options. Errors: kInvalidArgument.
+/// --memory and --prompt-disk into the pool's options, --max-body into the limits. Errors:
+/// kInvalidArgument.
 Result<void> read_sizes(ServeOptions& options);
 /// The store of responses; null with --no-store. Errors: those of opening it.
 Result<std::unique_ptr<api::ResponseStore>> response_store(const ServeOptions& options);
+
+/// That of the client's conversations and devices; the same.
+Result<std::unique_ptr<api::ClientStore>> client_store(const ServeOptions& options);
 
 /// Keys of --api-key, ONDOL_API_KEY and --key-file. Errors: those of the file.
 Result<std::vector<api::ApiKey>> api_keys(const ServeOptions& options);

@@ -60,6 +60,10 @@ struct Tensor {
   }
   /// The first `rows` rows.
   Tensor head(std::int64_t rows) const { return {buffer, offset, rows, n_cols}; }
+  /// `rows` rows from `first` on.
+  Tensor slice(std::int64_t first, std::int64_t rows) const {
+    return {buffer, offset + static_cast<std::size_t>(first * n_cols), rows, n_cols};
+  }
 };
 
 /// What a weight is for; a device may choose its layout by it.

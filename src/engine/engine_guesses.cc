@@ -24,7 +24,7 @@ void EngineCore::guess(std::span<const Work> work) {
                            open.speculates ? room : 0, &open.guesses});
   }
   const bool is_plain = n_planned == std::ssize(work) && work.size() == guess_jobs_.size();
-  speculator_.guess(guess_jobs_, options_.max_batch_tokens - n_planned, is_plain);
+  speculator_.guess(guess_jobs_, options_.max_batch_tokens - n_aside_ - n_planned, is_plain);
   for (const GuessJob& job : guess_jobs_) {
     if (job.guesses->empty()) continue;
     Open& open = *open_.at(job.id);

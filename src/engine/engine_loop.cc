@@ -7,10 +7,6 @@
 namespace ondol::engine {
 namespace {
 
-double milliseconds(Clock::duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 Scheduler make_scheduler(const EngineOptions& options) {
   return Scheduler(KvPages(options.kv_tokens / options.page_tokens, options.page_tokens),
                    {options.max_sequences, options.max_batch_tokens});
@@ -67,7 +63,8 @@ EngineCore::EngineCore(std::unique_ptr<model::Model> model, device::Device& devi
       cache_(std::move(cache)),
       kv_bytes_(kv_bytes),
       scheduler_(make_scheduler(options)),
-      pacer_(Pacer::deep_tokens_of(*model_), options.max_step_ms),
+      pacer_(Pacer::deep_tokens_of(*model_), options.max_step_ms,
+             {model_->info().n_layers, max_aside_tokens()}),
       speculator_(options.speculation, std::move(draft_model)) {
   inbox_ = std::make_shared<Inbox>(options.max_sequences + options.max_waiting, stats());
   if (store) {
@@ -106,24 +103,33 @@ EngineStats EngineCore::stats() const {
 }
 
 void EngineCore::run() {
-  for (bool may_wait = true;;) {
-    Mail mail = inbox_->take(may_wait);
-    accept(mail);
-    if (mail.is_stopping) {
-      while (!open_.empty()) close(*open_.begin()->second, FinishReason::kCancelled);
-    }
-    if (disk_) disk_->take_loaded();
-    const bool has_computed = step();
-    const bool can_spill = disk_ && disk_->spill();
-    deliver();
-    if (mail.is_stopping) return;
-    const bool waits_for_pages = disk_ && disk_->is_loading() && !has_computed;
-    may_wait = !can_spill && (open_.empty() || waits_for_pages);
+  for (bool may_wait = true; !is_stopping_;) may_wait = turn(may_wait, true);
+}
+
+// True if there is nothing to do before the next mail.
+bool EngineCore::turn(bool may_wait, bool takes_prompts) {
+  accept(inbox_->take(may_wait));
+  if (disk_) disk_->take_loaded();
+  bool has_computed = step(takes_prompts);
+  bool can_spill = hand_out();
+  if (takes_prompts && set_aside_) {
+    compute_aside(*std::exchange(set_aside_, std::nullopt));
+    has_computed = true;
+    can_spill = hand_out();
   }
+  const bool waits_for_pages = disk_ && disk_->is_loading() && !has_computed;
+  return !can_spill && (open_.empty() || waits_for_pages);
+}
+
+// True if more pages could go to disk.
+bool EngineCore::hand_out() {
+  const bool can_spill = disk_ && disk_->spill();
+  deliver();
+  return can_spill;
 }
 
 // Submissions first: a cancellation may have come right behind its request.
-void EngineCore::accept(Mail& mail) {
+void EngineCore::accept(Mail mail) {
   for (Submission& submission : mail.submissions) {
     auto open = std::make_unique<Open>(std::move(submission));
     if (!options_.prefix_cache) open->sequence.shares_pages = false;
@@ -135,13 +141,22 @@ void EngineCore::accept(Mail& mail) {
     const auto it = open_.find(id);  // it may have ended on its own meanwhile
     if (it != open_.end()) close(*it->second, FinishReason::kCancelled);
   }
+  is_stopping_ = is_stopping_ || mail.is_stopping;
+  if (!is_stopping_) return;
+  while (!open_.empty()) close(*open_.begin()->second, FinishReason::kCancelled);
 }
 
 // False if there was nothing to compute.
-bool EngineCore::step() {
+bool EngineCore::step(bool takes_prompts) {
   const Clock::time_point began = Clock::now();
-  const std::span<const Work> work =
-      scheduler_.plan(pacer_.budget(scheduler_.n_answering(), scheduler_.prompt_depth()));
+  PromptBudget budget;
+  if (takes_prompts) {
+    budget = pacer_.budget(scheduler_.n_answering(), scheduler_.prompt_depth());
+  } else {
+    budget.answers_only = true;
+  }
+  const std::span<const Work> work = scheduler_.plan(budget);
+  if (takes_prompts) set_aside_ = scheduler_.aside();
   if (disk_) disk_->start_loads();
   if (work.empty()) return false;
   std::int64_t n_answers = 0;
@@ -154,20 +169,35 @@ bool EngineCore::step() {
     }
   }
   guess(work);
-  fill_batch(work);
+  fill_batch(work, batch_);
   const Clock::time_point before = Clock::now();
-  const std::span<const float> logits =
-      model_->forward({tokens_, positions_, slots_, sequences_, logit_rows_}, *cache_);
-  // Without logits to wait for, the device may still compute; a step ends when it has.
-  if (logit_rows_.empty()) device_.wait();
-  const auto n_vocab = static_cast<std::size_t>(model_->info().n_vocab);
-  ONDOL_CHECK(logits.size() == logit_rows_.size() * n_vocab);
+  const std::span<const float> logits = run_model(batch_, nullptr);
   speculator_.ran(n_guesses_, milliseconds(Clock::now() - before));
 
   scheduler_.commit();
-  count_prompts();
+  take_results(batch_, logits);
+  pacer_.learn(n_answers, prompt_cost, milliseconds(Clock::now() - began));
+  return true;
+}
+
+std::span<const float> EngineCore::run_model(const StepBatch& batch,
+                                             const model::BetweenLayers* between_layers) {
+  const std::span<const float> logits =
+      model_->forward({batch.tokens, batch.positions, batch.slots, batch.sequences,
+                       batch.logit_rows, between_layers},
+                      *cache_);
+  // Without logits to wait for, the device may still compute; a step ends when it has.
+  if (batch.logit_rows.empty()) device_.wait();
+  return logits;
+}
+
+// What was computed is committed. Picks tokens, or looks at prompts that are watched.
+void EngineCore::take_results(StepBatch& batch, std::span<const float> logits) {
+  const auto n_vocab = static_cast<std::size_t>(model_->info().n_vocab);
+  ONDOL_CHECK(logits.size() == batch.logit_rows.size() * n_vocab);
+  count_prompts(batch);
   std::size_t row = 0;
-  for (Open*& open : worked_) {
+  for (Open*& open : batch.worked) {
     if (open->watch) continue;
     if (open->sequence.n_pending() == 0) {
       if (open->max_tokens == 0) {
@@ -181,16 +211,14 @@ bool EngineCore::step() {
     open = nullptr;
   }
   // After the others: more of the model's rows take the place of `logits`.
-  for (std::size_t i = 0; i < worked_.size(); ++i) {
-    if (worked_[i] != nullptr) take_watched(*worked_[i], sequences_[i]);
+  for (std::size_t i = 0; i < batch.worked.size(); ++i) {
+    if (batch.worked[i] != nullptr) take_watched(*batch.worked[i], batch.sequences[i]);
   }
-  pacer_.learn(n_answers, prompt_cost, milliseconds(Clock::now() - began));
-  return true;
 }
 
-// Those that this step has computed to the end.
-void EngineCore::count_prompts() {
-  for (const Open* open : worked_) {
+// Those that are computed to the end now.
+void EngineCore::count_prompts(const StepBatch& batch) {
+  for (const Open* open : batch.worked) {
     if (open->n_said > 0 || open->sequence.n_pending() > 0) continue;
     const auto n_prompt = static_cast<std::uint64_t>(open->n_prompt);
     totals_.n_prompt_tokens += n_prompt;
@@ -217,36 +245,37 @@ void EngineCore::take_watched(Open& open, const device::AttentionSequence& rows)
   take_logits(open, model_->logits_of(std::span(&last, 1)));
 }
 
-void EngineCore::fill_batch(std::span<const Work> work) {
-  tokens_.clear();
-  positions_.clear();
-  slots_.clear();
-  sequences_.clear();
-  logit_rows_.clear();
-  worked_.clear();
+void EngineCore::fill_batch(std::span<const Work> work, StepBatch& batch) {
+  batch.tokens.clear();
+  batch.positions.clear();
+  batch.slots.clear();
+  batch.sequences.clear();
+  batch.logit_rows.clear();
+  batch.worked.clear();
   const auto page_tokens = static_cast<std::int32_t>(options_.page_tokens);
   const Clock::time_point now = Clock::now();
   for (const auto& [sequence, n_tokens] : work) {
     Open& open = *open_.at(sequence->id);
     if (!open.started_at) open.started_at = now;
-    worked_.push_back(&open);
+    batch.worked.push_back(&open);
     const auto n_past = static_cast<std::int32_t>(sequence->n_computed);
     const auto n_rows = static_cast<std::int32_t>(n_tokens + std::ssize(open.guesses));
-    sequences_.push_back(
-        {static_cast<std::int32_t>(tokens_.size()), n_rows, n_past, sequence->pages});
+    batch.sequences.push_back(
+        {static_cast<std::int32_t>(batch.tokens.size()), n_rows, n_past, sequence->pages});
     for (std::int32_t position = n_past; position < n_past + n_rows; ++position) {
       const auto index = static_cast<std::size_t>(position);
       const std::size_t n_known = sequence->tokens.size();
-      tokens_.push_back(index < n_known ? sequence->tokens[index] : open.guesses[index - n_known]);
-      positions_.push_back(position);
+      batch.tokens.push_back(index < n_known ? sequence->tokens[index]
+                                             : open.guesses[index - n_known]);
+      batch.positions.push_back(position);
       const std::int32_t page = sequence->pages[static_cast<std::size_t>(position / page_tokens)];
-      slots_.push_back(page * page_tokens + position % page_tokens);
+      batch.slots.push_back(page * page_tokens + position % page_tokens);
     }
     if (n_tokens == sequence->n_pending() && open.max_tokens > 0 && !open.watch) {
-      const auto n_all = static_cast<std::int32_t>(tokens_.size());
+      const auto n_all = static_cast<std::int32_t>(batch.tokens.size());
       for (auto row = n_all - 1 - static_cast<std::int32_t>(open.guesses.size()); row < n_all;
            ++row) {
-        logit_rows_.push_back(row);
+        batch.logit_rows.push_back(row);
       }
     }
   }

@@ -1,6 +1,8 @@
 // The engine thread's side: it alone owns sequences, pages, scheduler and random
 // states. One turn: take the mail (new requests, cancellations), plan, run the
 // model once, pick tokens, hand out events. A turn without work sleeps in the inbox.
+// A part of a deep prompt, one that would hold up answers for long, runs after that by
+// itself, and turns of the answers between its layers (engine_aside.cc).
 //
 // Every request that came in leaves by close(), which is where its one kFinish
 // is made.
@@ -66,14 +68,32 @@ class EngineCore {
     Timings timings() const;
   };
 
+  // What the model computes at once. [n_tokens] but where said.
+  struct StepBatch {
+    std::vector<std::int32_t> tokens;
+    std::vector<std::int32_t> positions;
+    std::vector<std::int32_t> slots;
+    std::vector<device::AttentionSequence> sequences;  // [n_work]
+    // The last known token of each that has them all computed, and its guesses behind it.
+    std::vector<std::int32_t> logit_rows;
+    std::vector<Open*> worked;  // [n_work]
+  };
+
   void run();
-  void accept(Mail& mail);
-  bool step();
-  void count_prompts();
+  bool turn(bool may_wait, bool takes_prompts);
+  void accept(Mail mail);
+  bool step(bool takes_prompts);
+  bool hand_out();
+  std::int64_t max_aside_tokens() const;  // engine_aside.cc
+  void compute_aside(const Work& work);   // engine_aside.cc
+  std::span<const float> run_model(const StepBatch& batch,
+                                   const model::BetweenLayers* between_layers);
+  void take_results(StepBatch& batch, std::span<const float> logits);
+  void count_prompts(const StepBatch& batch);
   EngineStats stats() const;
   void guess(std::span<const Work> work);                     // engine_guesses.cc
   void take_rows(Open& open, std::span<const float> logits);  // engine_guesses.cc
-  void fill_batch(std::span<const Work> work);
+  void fill_batch(std::span<const Work> work, StepBatch& batch);
   void take_watched(Open& open, const device::AttentionSequence& rows);
   std::optional<std::int32_t> take_logits(Open& open, std::span<const float> logits);
   void close(Open& open, FinishReason reason, std::optional<Error> error = std::nullopt);
@@ -94,14 +114,11 @@ class EngineCore {
   std::vector<GuessJob> guess_jobs_;
   std::int64_t n_guesses_ = 0;  // of this step
 
-  // One step's batch. [n_tokens] but where said.
-  std::vector<std::int32_t> tokens_;
-  std::vector<std::int32_t> positions_;
-  std::vector<std::int32_t> slots_;
-  std::vector<device::AttentionSequence> sequences_;  // [n_work]
-  // The last known token of each that has them all computed, and its guesses behind it.
-  std::vector<std::int32_t> logit_rows_;
-  std::vector<Open*> worked_;  // [n_work]
+  StepBatch batch_;        // of this step
+  StepBatch aside_batch_;  // of what runs beside the steps
+  std::optional<Work> set_aside_;
+  std::int64_t n_aside_ = 0;  // tokens of it, while it runs
+  bool is_stopping_ = false;
 
   struct Totals {
     std::uint64_t n_prompt_tokens = 0;

@@ -20,6 +20,10 @@ namespace ondol::engine {
 
 using Clock = std::chrono::steady_clock;
 
+inline double milliseconds(Clock::duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
 /// A request as it was handed in.
 struct Submission {
   std::shared_ptr<EventQueue> events;

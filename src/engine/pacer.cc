@@ -5,9 +5,20 @@
 #include <limits>
 
 namespace ondol::engine {
+namespace {
 
-Pacer::Pacer(double deep_tokens, double max_step_ms)
-    : deep_tokens_(deep_tokens), max_step_ms_(max_step_ms) {}
+// Fewer than this a step, and rounding wastes a good part of the time there is.
+constexpr double kFewTokens = 2;
+
+std::int64_t whole(double n) {
+  constexpr double kMost = std::numeric_limits<std::int32_t>::max();
+  return static_cast<std::int64_t>(std::clamp(n, 1.0, kMost));
+}
+
+}  // namespace
+
+Pacer::Pacer(double deep_tokens, double max_step_ms, Layers layers)
+    : deep_tokens_(deep_tokens), max_step_ms_(max_step_ms), layers_(layers) {}
 
 double Pacer::deep_tokens_of(const model::Model& model) {
   constexpr double kAttentionPenalty = 3;
@@ -28,21 +39,31 @@ bool Pacer::must_probe(std::int64_t n_answers) const {
          4 * std::abs(n_answers - n_answers_) > n_answers_;
 }
 
-std::int64_t Pacer::tokens_in(double ms, std::int64_t depth) const {
+double Pacer::tokens_in(double ms, std::int64_t depth) const {
   constexpr double kFirstGuess = 16;
-  constexpr double kMost = std::numeric_limits<std::int32_t>::max();
-  const double n = unit_ms_ == 0 ? kFirstGuess : ms / (unit_ms_ * cost_of(depth, 1));
-  return static_cast<std::int64_t>(std::clamp(n, 1.0, kMost));
+  return unit_ms_ == 0 ? kFirstGuess : ms / (unit_ms_ * cost_of(depth, 1));
+}
+
+double Pacer::room_ms() const {
+  const double room_ms = (kSlowdown * kAim - 1) * answers_ms_;
+  return max_step_ms_ > 0 ? std::min(room_ms, max_step_ms_) : room_ms;
 }
 
 PromptBudget Pacer::budget(std::int64_t n_answers, std::int64_t depth) {
   PromptBudget budget;
   if (n_answers == 0) return budget;
   if (must_probe(n_answers)) return {0, 0};
-  if (max_step_ms_ > 0) budget.in_all = tokens_in(max_step_ms_ - answers_ms_, 0);
-  const double room_ms = (kSlowdown * kAim - 1) * answers_ms_;
-  budget.of_long = std::min(tokens_in(room_ms, depth), 2 * last_of_long_ + 1);
-  budget.of_long = std::min(budget.of_long, budget.in_all);
+  if (max_step_ms_ > 0) budget.in_all = whole(tokens_in(max_step_ms_ - answers_ms_, 0));
+  const double fit = tokens_in(room_ms(), depth);
+  budget.sets_long_aside = layers_.max_tokens > 0 && fit < kFewTokens;
+  if (budget.sets_long_aside) {
+    const std::int64_t of_a_layer = whole(fit * static_cast<double>(layers_.n_layers));
+    budget.of_long = std::min(of_a_layer, layers_.max_tokens);
+    budget.in_all = std::max(budget.in_all, budget.of_long);
+  } else {
+    budget.of_long = std::min(whole(fit), budget.in_all);
+  }
+  budget.of_long = std::min(budget.of_long, 2 * last_of_long_ + 1);
   last_of_long_ = budget.of_long;
   return budget;
 }

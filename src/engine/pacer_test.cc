@@ -49,13 +49,13 @@ double machine(std::int64_t n_answers, std::int64_t depth, std::int64_t n) {
 }
 
 TEST(Pacer, NobodyAnswersNoPace) {
-  Pacer pacer(kDeep, 10);
+  Pacer pacer(kDeep, 10, {});
   EXPECT_GT(pacer.budget(0, 5000).of_long, 1'000'000);
   EXPECT_GT(pacer.budget(0, 5000).in_all, 1'000'000);
 }
 
 TEST(Pacer, MeasuresAnswersAloneBeforeItAllowsAnything) {
-  Pacer pacer(kDeep, 0);
+  Pacer pacer(kDeep, 0, {});
   EXPECT_EQ(pacer.budget(3, 0).in_all, 0);
   pacer.learn(3, 0, 20);
   EXPECT_GT(pacer.budget(3, 0).of_long, 0);
@@ -73,7 +73,7 @@ TEST(Pacer, MeasuresAnswersAloneBeforeItAllowsAnything) {
 TEST(Pacer, KeepsThePaceAtEveryDepth) {
   const std::pair<std::int64_t, std::int64_t> cases[] = {{1, 16'000}, {4, 18'000}, {16, 32'000}};
   for (const auto& [n_answers, n_prompt] : cases) {
-    Pacer pacer(kDeep, 0);
+    Pacer pacer(kDeep, 0, {});
     const Prompt run = compute_prompt(pacer, n_answers, n_prompt, machine);
     const double alone = machine(n_answers, 0, 0);
     EXPECT_LE(percentile(run.steps_ms, 0.99), Pacer::kSlowdown * alone) << n_answers;
@@ -81,10 +81,39 @@ TEST(Pacer, KeepsThePaceAtEveryDepth) {
   }
 }
 
+// Beyond that depth parts of the prompt are set aside: what a layer of them takes and a step
+// of the answers together keep the pace, down to where a layer of one token is too long.
+TEST(Pacer, KeepsThePaceBetweenLayersOfDeepPrompts) {
+  constexpr std::int64_t kLayers = 16;
+  const double alone = machine(1, 0, 0);
+  Pacer pacer(kDeep, 0, {kLayers, 64});
+  std::vector<double> intervals;
+  std::int64_t n_aside = 0;
+  for (std::int64_t depth = 0; depth < 32'000;) {
+    const PromptBudget budget = pacer.budget(1, depth);
+    if (!budget.sets_long_aside) {
+      const double ms = machine(1, depth, budget.of_long);
+      pacer.learn(1, budget.of_long == 0 ? 0 : pacer.cost_of(depth, budget.of_long), ms);
+      intervals.push_back(ms);
+    } else {
+      EXPECT_LE(budget.of_long, 64);
+      pacer.learn(1, 0, alone);
+      const double layers_ms = machine(0, depth, budget.of_long);
+      for (int i = 0; i < kLayers; ++i) intervals.push_back(alone + layers_ms / kLayers);
+      pacer.learn(0, pacer.cost_of(depth, budget.of_long), layers_ms);
+      n_aside += budget.of_long;
+    }
+    depth += budget.of_long;
+  }
+  EXPECT_GT(n_aside, 16'000);
+  EXPECT_LE(percentile(intervals, 0.99), Pacer::kSlowdown * alone);
+  EXPECT_GE(percentile(intervals, 0.5), 1.4 * alone);
+}
+
 TEST(Pacer, KeepsThePaceWhenStepsVary) {
   std::mt19937 random(3);
   std::uniform_real_distribution<double> noise(0.95, 1.05);
-  Pacer pacer(kDeep, 0);
+  Pacer pacer(kDeep, 0, {});
   const Prompt run = compute_prompt(pacer, 8, 20'000, [&](auto n_answers, auto depth, auto n) {
     return machine(n_answers, depth, n) * noise(random);
   });
@@ -94,7 +123,7 @@ TEST(Pacer, KeepsThePaceWhenStepsVary) {
 // A model of attention that is all wrong only makes it learn more often.
 TEST(Pacer, LearnsWhatItDoesNotKnow) {
   for (const double deep : {300.0, 1e9}) {
-    Pacer pacer(deep, 0);
+    Pacer pacer(deep, 0, {});
     const Prompt run = compute_prompt(pacer, 8, 16'000, machine);
     EXPECT_LE(percentile(run.steps_ms, 0.99), Pacer::kSlowdown * machine(8, 0, 0)) << deep;
   }
@@ -102,7 +131,7 @@ TEST(Pacer, LearnsWhatItDoesNotKnow) {
 
 // Another prompt that is cheaper or dearer than the last: a few steps, no more.
 TEST(Pacer, AdaptsToASlowerMachine) {
-  Pacer pacer(kDeep, 0);
+  Pacer pacer(kDeep, 0, {});
   compute_prompt(pacer, 4, 2000, machine);
   std::int64_t n_late = 0;
   for (int i = 0; i < 200; ++i) {
@@ -115,7 +144,7 @@ TEST(Pacer, AdaptsToASlowerMachine) {
 }
 
 TEST(Pacer, NothingStarves) {
-  Pacer pacer(kDeep, 1);
+  Pacer pacer(kDeep, 1, {});
   pacer.learn(4, 0, 50);  // a step lasts longer than its limit as it is
   for (int i = 0; i < Pacer::kProbeEvery; ++i) {
     const PromptBudget budget = pacer.budget(4, 30'000);
@@ -126,7 +155,7 @@ TEST(Pacer, NothingStarves) {
 }
 
 TEST(Pacer, AStepHasALimitForShortPromptsToo) {
-  Pacer pacer(kDeep, 100);
+  Pacer pacer(kDeep, 100, {});
   pacer.learn(4, 0, 20);
   EXPECT_GT(pacer.budget(4, 0).in_all, 0);
   for (int i = 0; i < 20; ++i) pacer.learn(4, pacer.cost_of(0, 10), 20 + 56);

@@ -36,14 +36,18 @@ void Scheduler::remove(Sequence& sequence) {
   to_load_.clear();
 }
 
-std::span<const Work> Scheduler::plan(const PromptBudget& budget) {
+std::span<const Work> Scheduler::plan(PromptBudget budget) {
   work_.clear();
+  aside_.reset();
   to_load_.clear();
   in_flight_.clear();
   published_.clear();
   grow_running();
   assign_answers();
+  if (budget.answers_only) return work_;
+  if (work_.empty()) budget = {};  // nobody to keep a pace for
   assign_prompts(budget);
+  if (budget.sets_long_aside) set_long_aside();
   return work_;
 }
 
@@ -58,12 +62,25 @@ std::int64_t Scheduler::reserve(Sequence& sequence, std::int64_t n_guesses) {
 
 void Scheduler::settle(Sequence& sequence) { pages_.shrink(sequence.pages, sequence.n_known()); }
 
+// One of them; others are planned again with the next step.
+void Scheduler::set_long_aside() {
+  const auto is_long = [](const Work& work) {
+    return work.sequence->is_long && work.sequence->n_pending() > 1;
+  };
+  const auto it = std::find_if(work_.begin(), work_.end(), is_long);
+  if (it == work_.end()) return;
+  aside_ = *it;
+  std::erase_if(work_, is_long);
+}
+
 void Scheduler::commit() {
-  for (const Work& work : work_) {
-    line_.charge(work.sequence->tenant, work.n_tokens);
-    advance(*work.sequence, work.n_tokens);
-  }
+  for (const Work& work : work_) commit(work);
   work_.clear();
+}
+
+void Scheduler::commit(const Work& work) {
+  line_.charge(work.sequence->tenant, work.n_tokens);
+  advance(*work.sequence, work.n_tokens);
 }
 
 void Scheduler::advance(Sequence& sequence, std::int64_t n_tokens) {
@@ -155,7 +172,6 @@ void Scheduler::assign_answers() {
 }
 
 void Scheduler::assign_prompts(PromptBudget budget) {
-  if (work_.empty()) budget = {};
   budget.in_all = std::min(budget.in_all, limits_.max_batch_tokens - std::ssize(work_));
   Turns turns;
   for (const Work& work : work_) turns.had.insert(work.sequence);

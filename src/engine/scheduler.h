@@ -31,6 +31,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <set>
 #include <span>
 #include <unordered_map>
@@ -55,6 +56,11 @@ struct Work {
 struct PromptBudget {
   std::int64_t in_all = std::numeric_limits<std::int32_t>::max();
   std::int64_t of_long = std::numeric_limits<std::int32_t>::max();
+  /// of_long is more than a step's time: to be set aside and computed by itself, with
+  /// steps of the answers between its layers.
+  bool sets_long_aside = false;
+  /// A prompt that was set aside is on its way: no others, though nobody answers.
+  bool answers_only = false;
 };
 
 /// A prompt with more tokens to compute than this is a long one.
@@ -79,8 +85,9 @@ class Scheduler {
   /// The next step: first one token for each sequence that lacks just one, so
   /// that a long prompt does not hold up answers; the rest of the budget goes to
   /// prompts by turns. Pages for the work are in place. Empty only when there
-  /// is no sequence that is not loading. Valid until the next call of plan, add or remove.
-  std::span<const Work> plan(const PromptBudget& budget = {});
+  /// is no sequence that is not loading, or for answers_only. Valid until the next call of plan,
+  /// add or remove.
+  std::span<const Work> plan(PromptBudget budget = {});
 
   /// Room for up to n_guesses tokens behind the known ones, in pages that nobody
   /// uses: a guess never costs another sequence its pages. Answers for how many there
@@ -92,8 +99,14 @@ class Scheduler {
   /// A guess that lay in reserved room was right, and is known now: it counts as computed.
   void accept_guess(Sequence& sequence) { advance(sequence, 1); }
 
+  /// Of the last plan with sets_long_aside: a part of a long prompt that is not in its work,
+  /// and for which commit(work) comes later.
+  const std::optional<Work>& aside() const { return aside_; }
+
   /// The planned work is done: computed advances, full pages are published.
   void commit();
+  /// Work that was set aside. REQUIRES: its sequence runs, and has not been planned since.
+  void commit(const Work& work);
 
   /// Sequences that began to wait in the last plan() for pages n_computed / page_tokens ..
   /// n_stored_pages - 1 from disk; each until finish_loading() or remove(), or until it is
@@ -134,6 +147,7 @@ class Scheduler {
   void grow_running();
   void assign_answers();
   void assign_prompts(PromptBudget budget);
+  void set_long_aside();
   Sequence* next_prompt(const Turns& turns) const;
   bool prepare_prompt(Sequence& sequence);
   void note_in_flight(Sequence& sequence, std::int64_t until);
@@ -148,6 +162,7 @@ class Scheduler {
   FairLine line_;
   std::set<Sequence*, Before> running_;  // loading ones too
   std::vector<Work> work_;
+  std::optional<Work> aside_;
   std::vector<Sequence*> to_load_;
   std::unordered_set<std::uint64_t> in_flight_;  // keys of pages that this step completes
   std::vector<std::int32_t> published_;

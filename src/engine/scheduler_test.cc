@@ -339,6 +339,42 @@ TEST(Scheduler, StoredPagesAreLoadedOnceAndNotComputed) {
   EXPECT_EQ(twin.n_work, 2);
 }
 
+TEST(Scheduler, OneLongPromptIsSetAside) {
+  Scheduler scheduler(KvPages(10'000, 4), {8, 512});
+  Sequence answer;
+  Sequence prompts[3];
+  answer.tokens = {1};
+  scheduler.add(answer);
+  ASSERT_EQ(scheduler.plan().size(), 1U);
+  scheduler.commit();
+  answer.tokens.push_back(2);
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    prompts[i].id = prompts[i].tenant = i + 1;
+    prompts[i].tokens.assign(i == 2 ? 50 : 1000, static_cast<std::int32_t>(i));
+    scheduler.add(prompts[i]);
+  }
+  const PromptBudget aside = {.in_all = 500, .of_long = 40, .sets_long_aside = true};
+  EXPECT_EQ(scheduler.plan(aside).size(), 2U);  // the answer, and the short one
+  ASSERT_TRUE(scheduler.aside());
+  const Work work = *scheduler.aside();
+  EXPECT_EQ(work.sequence, &prompts[0]);
+  EXPECT_EQ(work.n_tokens, 40);
+  scheduler.commit();
+  EXPECT_EQ(prompts[0].n_computed, 0);
+  EXPECT_EQ(prompts[2].n_pending(), 0);
+
+  const PromptBudget answers_only = {.answers_only = true};
+  answer.tokens.push_back(3);
+  EXPECT_EQ(scheduler.plan(answers_only).size(), 1U);
+  EXPECT_FALSE(scheduler.aside());
+  scheduler.remove(answer);
+  EXPECT_TRUE(scheduler.plan(answers_only).empty());
+  scheduler.commit(work);
+  EXPECT_EQ(prompts[0].n_computed, 40);
+  EXPECT_FALSE(scheduler.plan(aside).empty());  // nobody answers: as much as fits
+  EXPECT_FALSE(scheduler.aside());
+}
+
 TEST(Scheduler, ABudgetOfPromptsLeavesAnswersAlone) {
   Driver driver(10'000, 4, {8, 512});
   Driver::Job& answer = driver.add(1, 1000);

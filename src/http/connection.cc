@@ -143,7 +143,9 @@ void Connection::parse() {
     request_start_ = Clock::now();
     set_deadline(limits_.header_timeout_ms);
   }
-  switch (parser_->feed(input_)) {
+  const RequestParser::Progress progress = parser_->feed(input_);
+  if (!count_body()) return refuse(503, "too many bytes of requests at once");
+  switch (progress) {
     case RequestParser::Progress::kBody:
       if (phase_ == Phase::kHeader) {
         phase_ = Phase::kBody;
@@ -161,6 +163,19 @@ void Connection::parse() {
     case RequestParser::Progress::kRefused:
       return refuse(parser_->refusal_status(), parser_->refusal_detail());
   }
+}
+
+// What has come since it was counted last.
+bool Connection::count_body() {
+  const std::size_t n_more = parser_->body_bytes() - body_bytes_;
+  if (!host_.take_body_bytes(n_more)) return false;
+  body_bytes_ += n_more;
+  return true;
+}
+
+void Connection::forget_body() {
+  host_.give_body_bytes(body_bytes_);
+  body_bytes_ = 0;
 }
 
 void Connection::start_exchange() {
@@ -182,6 +197,8 @@ void Connection::start_exchange() {
 void Connection::refuse(int status, std::string_view detail) {
   phase_ = Phase::kRefusal;
   refusal_status_ = status;
+  parser_.reset();
+  forget_body();
   input_.clear();
   set_deadline(limits_.write_timeout_ms);
   const Response response = make_refusal(host_.options(), status, detail);
@@ -197,16 +214,17 @@ void Connection::refuse(int status, std::string_view detail) {
 
 void Connection::flush() {
   if (is_writing_ || phase_ == Phase::kClosed || phase_ == Phase::kLinger) return;
-  output_.clear();
+  output_.bytes.clear();
+  output_.static_body = {};
   n_written_ = 0;
   output_is_exchanges_ = own_output_.empty() && exchange_ != nullptr;
   auto state = ExchangeCore::State::kWaiting;
   if (output_is_exchanges_) {
     state = exchange_->take_output(output_);
   } else {
-    output_.swap(own_output_);
+    output_.bytes.swap(own_output_);
   }
-  if (output_.empty()) return on_all_sent(state);
+  if (output_.size() == 0) return on_all_sent(state);
   is_writing_ = true;
   send_some();
 }
@@ -214,7 +232,10 @@ void Connection::flush() {
 void Connection::send_some() {
   // While a request is read its own time-out runs, also for an interim reply.
   if (phase_ != Phase::kBody) set_deadline(limits_.write_timeout_ms);
-  const auto rest = asio::buffer(output_) + n_written_;
+  const std::string& bytes = output_.bytes;
+  const asio::const_buffer rest =
+      n_written_ < bytes.size() ? asio::buffer(bytes) + n_written_
+                                : asio::buffer(output_.static_body) + (n_written_ - bytes.size());
   transport_->write_some(rest, [self = shared_from_this()](error_code error, std::size_t n_bytes) {
     self->on_write(error, n_bytes);
   });
@@ -258,10 +279,11 @@ void Connection::finish_exchange() {
   const std::shared_ptr<ExchangeCore> exchange = std::move(exchange_);
   exchange_ = nullptr;
   exchange->detach();
+  forget_body();
   report(&exchange->request(), exchange->status(), /*is_cut=*/false);
   is_reused_ = true;
   // An idle connection does not sit on the memory of a large reply.
-  if (output_.capacity() > kKeptOutputBytes) output_ = std::string();
+  if (output_.bytes.capacity() > kKeptOutputBytes) output_.bytes = std::string();
   if (is_peer_finished_) return close(false);
   if (!exchange->keep_alive()) return linger();
   wait_for_request();
@@ -312,6 +334,7 @@ void Connection::cut(bool is_abrupt) {
 void Connection::close(bool is_abrupt) {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
+  forget_body();
   timer_.cancel();
   transport_->close(is_abrupt);
   host_.on_closed(*this);

@@ -35,6 +35,10 @@ class ConnectionHost {
   /// Runs the handler in a handler thread.
   virtual void dispatch(std::shared_ptr<Exchange> exchange) = 0;
   virtual std::string next_request_id() = 0;
+  /// Counts so many more bytes of bodies; false, and nothing is counted, when that
+  /// would be more than max_bodies_bytes.
+  virtual bool take_body_bytes(std::size_t n_bytes) = 0;
+  virtual void give_body_bytes(std::size_t n_bytes) = 0;
   virtual void on_closed(Connection& connection) = 0;
 
  protected:
@@ -77,6 +81,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   void on_read(boost::system::error_code error, std::size_t n_bytes);
   void on_peer_finished();
   void parse();
+  bool count_body();
+  void forget_body();
   void start_exchange();
   void refuse(int status, std::string_view detail);
 
@@ -111,13 +117,14 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   std::array<char, 16 << 10> read_buffer_;
   std::string input_;  // read, not parsed yet
   std::optional<RequestParser> parser_;
+  std::size_t body_bytes_ = 0;  // counted, of the request that is read or answered
   Clock::time_point request_start_;
 
   std::shared_ptr<ExchangeCore> exchange_;  // null but in kExchange
   bool is_writing_ = false;
-  std::string own_output_;     // interim replies and refusals; goes out first
-  std::string output_;         // what is being written
-  std::size_t n_written_ = 0;  // of output_
+  std::string own_output_;       // interim replies and refusals; goes out first
+  ExchangeCore::Output output_;  // what is being written
+  std::size_t n_written_ = 0;    // of output_
   bool output_is_exchanges_ = false;
   std::uint64_t bytes_sent_ = 0;  // for this request
   int refusal_status_ = 0;

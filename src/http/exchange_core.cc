@@ -40,9 +40,12 @@ void ExchangeCore::reply(Response response) {
   const std::lock_guard lock(mutex_);
   if (is_over()) return;
   ONDOL_CHECK(state_ == State::kWaiting);
-  append_head(response.status, response.headers, {.content_length = response.body.size()});
-  if (has_body_) output_ += response.body;
-  queued_bytes_ = output_.size();
+  append_head(response.status, response.headers, {.content_length = response.body_bytes()});
+  if (has_body_) {
+    output_ += response.body;
+    if (response.body.empty()) static_body_ = response.static_body;
+  }
+  queued_bytes_ = output_.size() + static_body_.size();
   state_ = State::kEnded;
   owner_->on_output();
 }
@@ -150,10 +153,11 @@ void ExchangeCore::close_after() {
   keep_alive_ = false;
 }
 
-ExchangeCore::State ExchangeCore::take_output(std::string& out) {
-  out.clear();
+ExchangeCore::State ExchangeCore::take_output(Output& out) {
+  out.bytes.clear();
   const std::lock_guard lock(mutex_);
-  out.swap(output_);
+  out.bytes.swap(output_);
+  out.static_body = std::exchange(static_body_, {});
   return state_;
 }
 
@@ -185,6 +189,7 @@ std::function<void()> ExchangeCore::release(bool is_gone) {
   owner_ = nullptr;
   is_gone_ = is_gone;
   output_.clear();
+  static_body_ = {};
   queued_bytes_ = 0;
   writable.swap(on_writable_);
   gone_callback.swap(on_gone_);

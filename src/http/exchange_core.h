@@ -58,9 +58,16 @@ class ExchangeCore final : public Exchange {
   bool is_http_1_0() const { return is_http_1_0_; }
   /// The next reply's head says close (if it has not been made yet).
   void close_after();
+  /// What waits: bytes, and a static body behind them.
+  struct Output {
+    std::string bytes;
+    std::string_view static_body;
+
+    std::size_t size() const { return bytes.size() + static_body.size(); }
+  };
   /// Moves what waits into `out` (emptied before); it counts as queued until on_sent.
   /// The state belongs to it: kEnded beside nothing means that all has been taken.
-  State take_output(std::string& out);
+  State take_output(Output& out);
   void on_sent(std::size_t n_bytes);
   void call_on_writable();
   /// The reply has gone out: no call has an effect any more.
@@ -86,6 +93,7 @@ class ExchangeCore final : public Exchange {
   bool has_body_ = true;  // false: written bytes are not sent (HEAD, 204, 304)
   bool is_gone_ = false;
   std::string output_;
+  std::string_view static_body_;  // behind output_; not taken yet
   std::size_t queued_bytes_ = 0;
   std::function<void()> on_writable_;
   std::function<void()> on_gone_;

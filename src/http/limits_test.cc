@@ -70,6 +70,42 @@ TEST(Limits, RefusalsAreTheApplications) {
   EXPECT_EQ(reply->body, "{the request is malformed}");
 }
 
+TEST(Limits, BodiesOfAllRequestsTogether) {
+  ServerOptions options;
+  options.limits.max_body_bytes = std::size_t{1} << 20;
+  options.limits.max_bodies_bytes = std::size_t{3} << 19;  // one and a half
+  TestServer server(options);
+  const std::string body(std::size_t{1} << 20, 'x');
+  const std::string head =
+      fmt::format("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.size());
+  TestClient waiting(server.port());  // all but its last byte
+  waiting.send(head + body.substr(1));
+  // It has arrived when there is no room for another one any more.
+  const auto status = [&] {
+    TestClient client(server.port());
+    client.send(head + body);
+    const auto reply = client.read_reply();
+    if (reply && reply->status() == 503) {
+      EXPECT_TRUE(reply->header("Retry-After"));
+      EXPECT_EQ(reply->header("Connection"), "close");
+    }
+    return reply ? reply->status() : 0;
+  };
+  EXPECT_TRUE(becomes([&] { return status() == 503; }));
+  TestClient small(server.port());
+  EXPECT_EQ(small.ask(kGet)->status(), 200);
+  waiting.send("x");
+  EXPECT_EQ(waiting.read_reply()->status(), 200);
+  EXPECT_EQ(status(), 200);
+  // Also what is cut in the middle is given back.
+  for (int i = 0; i < 5; ++i) {
+    TestClient leaving(server.port());
+    leaving.send(head + body.substr(1));
+    leaving.close(/*reset=*/true);
+  }
+  EXPECT_TRUE(becomes([&] { return status() == 200; }));
+}
+
 TEST(Limits, SlowHeader) {
   TestServer server(with(&Limits::header_timeout_ms, 300));
   TestClient client(server.port());

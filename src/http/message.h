@@ -22,6 +22,8 @@ struct Request {
   std::string method;  // "GET", "POST"; as it came, "get" is another method
   std::string path;    // percent-decoded, without the query; starts with '/', or is "*"
   std::string query;   // as it came, without '?'
+  // The path held "%2F", which decodes to what looks like a separator and is none.
+  bool has_encoded_slash = false;
   Headers headers;
   std::string body;        // whole, transfer coding removed
   std::string peer;        // the client's address without its port
@@ -37,6 +39,10 @@ struct Response {
   int status = 200;
   Headers headers;
   std::string body;
+  // Instead of body: bytes that live as long as the program, and are never copied.
+  std::string_view static_body = {};
+
+  std::size_t body_bytes() const { return body.empty() ? static_body.size() : body.size(); }
 };
 
 /// The standard reason phrase; "Unknown" for a status that has none.

@@ -63,6 +63,7 @@ class RequestParser::Beast : public beast::http::basic_parser<true> {
     if (!parsed) return refuse(400, "the request target is malformed", error);
     request.method = view(method);
     request.path = std::move(parsed->path);
+    request.has_encoded_slash = parsed->has_encoded_slash;
     request.query = std::move(parsed->query);
     authority_ = std::move(parsed->authority);
   }
@@ -153,6 +154,7 @@ RequestParser::~RequestParser() = default;
 
 bool RequestParser::is_http_1_0() const { return beast_->is_http_1_0; }
 bool RequestParser::keep_alive() const { return beast_->is_done() && beast_->keep_alive(); }
+std::size_t RequestParser::body_bytes() const { return beast_->request.body.size(); }
 Request RequestParser::take_request() { return std::move(beast_->request); }
 
 bool RequestParser::expects_continue() const {

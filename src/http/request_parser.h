@@ -38,6 +38,8 @@ class RequestParser {
   bool is_http_1_0() const;
   bool keep_alive() const;
 
+  std::size_t body_bytes() const;  // as far as it has come
+
   /// REQUIRES: kDone. method, path, query, headers and body are filled in.
   Request take_request();
 

@@ -183,6 +183,15 @@ TEST(RequestParser, KeepAlive) {
   EXPECT_TRUE(parse("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").keep_alive);
 }
 
+TEST(Target, AnEncodedSlashIsTold) {
+  for (const auto* target : {"/a%2Fb", "/%2f", "/a%2f?b"}) {
+    EXPECT_TRUE(parse_target("GET", target)->has_encoded_slash) << target;
+  }
+  for (const auto* target : {"/a/b", "/a?b%2Fc", "/%252F", "/%2e"}) {
+    EXPECT_FALSE(parse_target("GET", target)->has_encoded_slash) << target;
+  }
+}
+
 TEST(Target, Forms) {
   EXPECT_EQ(parse_target("GET", "/a%2Fb%25?x=%zz")->path, "/a/b%");
   EXPECT_EQ(parse_target("GET", "/a?x?y")->query, "x?y");

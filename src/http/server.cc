@@ -51,6 +51,8 @@ Result<void> check_options(const ServerOptions& options) {
   };
   ONDOL_TRY_VOID(check_range("max_header_bytes", limits.max_header_bytes, 256, 1 << 20));
   ONDOL_TRY_VOID(check_range("max_body_bytes", limits.max_body_bytes, 1, std::uint64_t{1} << 40));
+  ONDOL_TRY_VOID(check_range("max_bodies_bytes", limits.max_bodies_bytes, limits.max_body_bytes,
+                             std::uint64_t{1} << 50));
   ONDOL_TRY_VOID(check_range("max_connections", limits.max_connections, 1, 1 << 20));
   ONDOL_TRY_VOID(check_range("header_timeout_ms", number(limits.header_timeout_ms), 1, kDayMs));
   ONDOL_TRY_VOID(check_range("body_timeout_ms", number(limits.body_timeout_ms), 1, kDayMs));
@@ -90,6 +92,8 @@ class AsioServer final : public Server, public ConnectionHost {
   const ServerOptions& options() const override { return options_; }
   void dispatch(std::shared_ptr<Exchange> exchange) override;
   std::string next_request_id() override;
+  bool take_body_bytes(std::size_t n_bytes) override;
+  void give_body_bytes(std::size_t n_bytes) override { n_body_bytes_ -= n_bytes; }
   void on_closed(Connection& connection) override;
 
   void accept();
@@ -111,6 +115,7 @@ class AsioServer final : public Server, public ConnectionHost {
 
   const std::uint64_t id_seed_;
   std::atomic<std::uint64_t> n_ids_{0};
+  std::atomic<std::size_t> n_body_bytes_{0};
 
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
@@ -194,6 +199,12 @@ std::string AsioServer::next_request_id() {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
   x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
   return fmt::format("req-{:016x}", x ^ (x >> 31));
+}
+
+bool AsioServer::take_body_bytes(std::size_t n_bytes) {
+  if (n_body_bytes_.fetch_add(n_bytes) + n_bytes <= options_.limits.max_bodies_bytes) return true;
+  n_body_bytes_ -= n_bytes;
+  return false;
 }
 
 void AsioServer::on_closed(Connection& connection) {

@@ -26,7 +26,9 @@ struct TlsFiles {
 struct Limits {
   std::size_t max_header_bytes = std::size_t{32} << 10;  // request line and headers: 431
   std::size_t max_body_bytes = std::size_t{32} << 20;    // as decoded: 413
-  std::size_t max_connections = 1024;                    // more are answered 503 and closed
+  // Of all requests that are read or answered just now: 503 for the one that is too much.
+  std::size_t max_bodies_bytes = std::size_t{256} << 20;
+  std::size_t max_connections = 1024;  // more are answered 503 and closed
   // First byte of a request to its last header: 408. A new connection has as long
   // for its first byte, and for the TLS handshake; it is closed then.
   std::int64_t header_timeout_ms = 10'000;

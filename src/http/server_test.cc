@@ -74,6 +74,37 @@ TEST(Server, PassesTheRequestOn) {
             "PUT /echo a=%20 abc");
 }
 
+// More than a socket takes at once, so that it goes out in several writes.
+TEST(Server, StaticBodies) {
+  static const std::string bytes = [] {
+    std::string out;
+    while (out.size() < (std::size_t{8} << 20)) out += std::to_string(out.size()) + " ";
+    return out;
+  }();
+  TestServer server;
+  server.on("/static", [](const auto& exchange) { exchange->reply({200, {}, "", bytes}); });
+  server.on("/none", [](const auto& exchange) { exchange->reply({304, {}, "", bytes}); });
+  TestClient client(server.port());
+  for (int i = 0; i < 2; ++i) {
+    const auto reply = client.ask(get("/static"));
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->header("Content-Length"), std::to_string(bytes.size()));
+    EXPECT_TRUE(reply->body == bytes);
+    EXPECT_EQ(client.ask(get("/hello"))->body, "hello");
+  }
+  client.send("HEAD /static HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(client.read_reply(/*to_head=*/true)->header("Content-Length"),
+            std::to_string(bytes.size()));
+  EXPECT_EQ(client.ask(get("/none"))->status(), 304);
+  EXPECT_EQ(client.ask(get("/hello"))->body, "hello");
+  client.send(get("/static"));  // leaves in the middle
+  client.close();
+  const auto log = server.log(8);
+  EXPECT_GT(log[0].bytes_sent, bytes.size());
+  TestClient other(server.port());
+  EXPECT_EQ(other.ask(get("/hello"))->body, "hello");
+}
+
 TEST(Server, HeadHasNoBody) {
   TestServer server;
   TestClient client(server.port());

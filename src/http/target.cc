@@ -72,6 +72,8 @@ std::optional<Target> parse_target(std::string_view method, std::string_view tar
   for (const char c : out.query) {
     if (is_control(c)) return std::nullopt;
   }
+  out.has_encoded_slash =
+      target.find("%2f") != std::string_view::npos || target.find("%2F") != std::string_view::npos;
   auto path = decode(target);
   if (!path) return std::nullopt;
   out.path = path->empty() ? "/" : *std::move(path);

@@ -9,8 +9,9 @@
 namespace ondol::http {
 
 struct Target {
-  std::string path;       // percent-decoded once; starts with '/', or is "*"
-  std::string query;      // as it came, without '?'
+  std::string path;   // percent-decoded once; starts with '/', or is "*"
+  std::string query;  // as it came, without '?'
+  bool has_encoded_slash = false;
   std::string authority;  // of the absolute form, else empty
 };
 

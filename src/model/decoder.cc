@@ -58,10 +58,10 @@ Workspace lay_out(const ModelInfo& info, std::int64_t n_tokens, device::Buffer* 
   return out;
 }
 
-Activations first_rows(const Activations& a, std::int64_t n) {
-  return {a.x.head(n),      a.h.head(n),           a.q.head(n),    a.k.head(n),
-          a.v.head(n),      a.attention.head(n),   a.gate.head(n), a.up.head(n),
-          a.angles.head(n), a.local_angles.head(n)};
+Activations rows_of(const Activations& a, std::int64_t first, std::int64_t n) {
+  const auto rows = [&](const Tensor& tensor) { return tensor.slice(first, n); };
+  return {rows(a.x),         rows(a.h),    rows(a.q),  rows(a.k),      rows(a.v),
+          rows(a.attention), rows(a.gate), rows(a.up), rows(a.angles), rows(a.local_angles)};
 }
 
 }  // namespace
@@ -87,14 +87,16 @@ Result<void> Decoder::attach(device::Device& device, WeightStore store,
 
 std::span<const float> Decoder::forward(const Batch& batch, device::KvCache& cache) {
   const auto n_tokens = static_cast<std::int64_t>(batch.tokens.size());
-  ONDOL_CHECK(n_tokens > 0 && n_tokens <= max_batch_tokens_);
+  ONDOL_CHECK(n_tokens > 0 && n_tokens <= max_batch_tokens_ - n_rows_);
   ONDOL_CHECK(batch.positions.size() == batch.tokens.size());
   ONDOL_CHECK(batch.slots.size() == batch.tokens.size());
 
-  const Activations a = first_rows(all_, n_tokens);
-  run_layers(batch, cache, a);
-
-  n_rows_ = n_tokens;
+  const Activations a = rows_of(all_, n_rows_, n_tokens);
+  n_rows_ += n_tokens;
+  const bool is_done = run_layers(batch, cache, a);
+  n_rows_ -= n_tokens;
+  if (!is_done) return {};
+  stream_ = a.x;
   const std::span<const std::int32_t> rows = batch.logit_rows;
   if (rows.empty()) {
     device_->wait();
@@ -123,7 +125,7 @@ std::span<const float> Decoder::hidden_of(std::span<const std::int32_t> rows) {
 Tensor Decoder::compute_hidden(std::span<const std::int32_t> rows) {
   ONDOL_CHECK(std::cmp_less_equal(rows.size(), head_rows_.n_rows));
   const Tensor h = head_rows_.head(static_cast<std::int64_t>(rows.size()));
-  device_->gather_rows(all_.x.head(n_rows_), rows, h);
+  device_->gather_rows(stream_, rows, h);
   norm(h, head_.norm, head_.norm_offset, h);
   return h;
 }
@@ -144,6 +146,12 @@ std::span<const float> Decoder::on_host(Tensor from) {
   host_rows_.resize(std::max(host_rows_.size(), n));
   device_->download(from, std::span(host_rows_).first(n));
   return std::span(host_rows_).first(n);
+}
+
+bool Decoder::goes_on(const Batch& batch) {
+  if (batch.between_layers == nullptr) return true;
+  device_->wait();  // what it measures is time on the device
+  return (*batch.between_layers)();
 }
 
 void Decoder::project(Tensor x, std::initializer_list<Projection> projections) {

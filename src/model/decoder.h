@@ -69,8 +69,11 @@ class Decoder : public Model {
  protected:
   Decoder(ModelInfo info, float rms_eps) : info_(std::move(info)), rms_eps_(rms_eps) {}
 
-  /// Embeds the batch and runs all layers: leaves the residual stream in a.x.
-  virtual void run_layers(const Batch& batch, device::KvCache& cache, const Activations& a) = 0;
+  /// Embeds the batch and runs all layers, goes_on() before each: leaves the residual stream
+  /// in a.x. False if it was given up.
+  virtual bool run_layers(const Batch& batch, device::KvCache& cache, const Activations& a) = 0;
+  /// Lets others have their turn, if the batch allows it.
+  bool goes_on(const Batch& batch);
 
   device::Device& device() { return *device_; }
   float rms_eps() const { return rms_eps_; }
@@ -105,7 +108,8 @@ class Decoder : public Model {
   std::uint64_t workspace_bytes_ = 0;
   std::int64_t max_batch_tokens_ = 0;
   Activations all_;           // of max_batch_tokens rows
-  std::int64_t n_rows_ = 0;   // of the last forward's batch; all_.x holds its residual stream
+  std::int64_t n_rows_ = 0;   // of forwards under way, each within the one before
+  device::Tensor stream_;     // of the last forward: rows of all_.x
   device::Tensor head_rows_;  // [kMaxRowsAtOnce, d_model]
   device::Tensor logits_;     // [kMaxRowsAtOnce, n_vocab]
   std::vector<float> host_rows_;

@@ -194,15 +194,17 @@ class Gemma3 final : public Decoder {
   }
 
  protected:
-  void run_layers(const Batch& batch, device::KvCache& cache, const Activations& a) override {
+  bool run_layers(const Batch& batch, device::KvCache& cache, const Activations& a) override {
     device().embed(batch.tokens, *embedding_, config_.embedding_scale, a.x);
     const device::Tensor global = compute_angles(batch, config_.global_rope, a.angles);
     const device::Tensor local = compute_angles(batch, config_.local_rope, a.local_angles);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (!goes_on(batch)) return false;
       const bool slides = layers_[i].attention.window > 0;
       attend(layers_[i], static_cast<std::int64_t>(i), batch, cache, a, slides ? local : global);
       feed_forward(layers_[i], a);
     }
+    return true;
   }
 
  private:

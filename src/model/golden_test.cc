@@ -102,6 +102,55 @@ TEST_P(GoldenTest, RowsAskedForOnly) {
   EXPECT_GT(relative_error(hidden.first(d_model), hidden.subspan(d_model, d_model)), 0.1);
 }
 
+// Between the layers of one forward others run, of other sequences, and neither notices.
+TEST_P(GoldenTest, ForwardsWithinAForward) {
+  constexpr std::int32_t kPages = 8;
+  const auto n_tokens = static_cast<std::int32_t>(tokens_.size());
+  std::vector<std::int32_t> positions(tokens_.size());
+  std::iota(positions.begin(), positions.end(), 0);
+  std::vector<std::int32_t> pages(2 * kPages);
+  std::iota(pages.begin(), pages.end(), 0);
+  const device::AttentionSequence outer = {0, n_tokens, 0, std::span(pages).first(kPages)};
+  const device::AttentionSequence inner = {0, n_tokens / 2, 0, std::span(pages).last(kPages)};
+  const std::size_t n_inner = tokens_.size() / 2;
+  std::vector<std::int32_t> inner_slots(n_inner);
+  std::iota(inner_slots.begin(), inner_slots.end(), kPages * Runner::kPageTokens);
+  const std::vector<std::int32_t> last = {n_tokens - 1};
+  const std::vector<std::int32_t> inner_last = {n_tokens / 2 - 1};
+  model::Model& model = runner_.model();
+  auto cache =
+      runner_.device().make_kv_cache({model.info().n_layers, 2 * kPages, Runner::kPageTokens,
+                                      model.info().n_kv_heads, model.info().d_head, DType::kF32});
+  ONDOL_ASSERT_OK(cache);
+  const std::span<const float> expected = expected_;
+  const auto n_vocab = static_cast<std::size_t>(model.info().n_vocab);
+  int n_turns = 0;
+  const BetweenLayers turn = [&] {
+    ++n_turns;
+    const auto logits =
+        model.forward({std::span(tokens_).first(n_inner), std::span(positions).first(n_inner),
+                       inner_slots, std::span(&inner, 1), inner_last},
+                      **cache);
+    EXPECT_LE(relative_error(logits, expected.subspan((n_inner - 1) * n_vocab, n_vocab)),
+              kTolerance);
+    return true;
+  };
+  const Batch batch = {tokens_, positions, positions, std::span(&outer, 1), last, &turn};
+  EXPECT_LE(relative_error(model.forward(batch, **cache), expected.last(n_vocab)), kTolerance);
+  EXPECT_EQ(n_turns, model.info().n_layers);
+
+  const BetweenLayers give_up = [&] { return --n_turns > 0; };
+  n_turns = static_cast<int>(model.info().n_layers);
+  EXPECT_TRUE(
+      model.forward({tokens_, positions, positions, std::span(&outer, 1), last, &give_up}, **cache)
+          .empty());
+  EXPECT_EQ(n_turns, 0);
+  EXPECT_LE(relative_error(
+                model.forward({tokens_, positions, positions, std::span(&outer, 1), last}, **cache),
+                expected.last(n_vocab)),
+            kTolerance);
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, GoldenTest, testing::ValuesIn(kGoldenNames),
                          [](const auto& test) { return std::string(test.param); });
 

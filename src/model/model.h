@@ -51,14 +51,21 @@ struct WeightCounts {
   std::uint64_t bytes_per_token() const { return layer_bytes + head_bytes; }
 };
 
+/// Called between the layers of a forward. It may run other forwards of the same model, on
+/// other sequences. False gives this one up: it answers no logits, and the keys and values
+/// of its batch are worth nothing.
+using BetweenLayers = std::function<bool()>;
+
 /// Tokens of one step, sequences back to back. All spans have n_tokens entries
-/// but where said. REQUIRES: ids in [0, n_vocab); n_tokens <= max_batch_tokens.
+/// but where said. REQUIRES: ids in [0, n_vocab); n_tokens <= max_batch_tokens, those of
+/// forwards within one another counted together.
 struct Batch {
   std::span<const std::int32_t> tokens;
   std::span<const std::int32_t> positions;
   std::span<const std::int32_t> slots;  // where each token's key and value go
   std::span<const device::AttentionSequence> sequences;
   std::span<const std::int32_t> logit_rows;  // batch rows whose logits are wanted
+  const BetweenLayers* between_layers = nullptr;
 };
 
 struct LoadOptions {

@@ -98,13 +98,15 @@ class Qwen3 final : public Decoder {
   }
 
  protected:
-  void run_layers(const Batch& batch, device::KvCache& cache, const Activations& a) override {
+  bool run_layers(const Batch& batch, device::KvCache& cache, const Activations& a) override {
     device().embed(batch.tokens, *embedding_, 1, a.x);
     const device::Tensor angles = compute_angles(batch, config_.rope, a.angles);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (!goes_on(batch)) return false;
       attend(layers_[i], static_cast<std::int64_t>(i), batch, cache, a, angles);
       feed_forward(layers_[i], a);
     }
+    return true;
   }
 
  private:

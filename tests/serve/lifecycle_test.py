@@ -147,6 +147,8 @@ class Stopping(unittest.TestCase):
         self.assertIn("too short", self.refused("--api-key", "abc"))
         self.assertIn("together", self.refused("--tls-cert", "x.pem"))
         self.assertIn("no size", self.refused("--memory", "lots"))
+        self.assertIn("no size", self.refused("--max-body", "lots"))
+        self.assertIn("--header-seconds", self.refused("--header-seconds", "0"))
         self.assertIn("same id", self.refused("-m", str(serving.SMOLLM2)))
 
 

@@ -176,6 +176,9 @@ class Refusals(unittest.TestCase):
             self.assertIn("not a database", self.refused("--store", path))
             self.assertIn("--store-bytes", self.refused("--store-bytes", "5"))
 
+    def test_the_smallest_store_is_as_large_as_it_is_called(self):
+        self.assertEqual(serving.Server("--store-bytes", "1MB").stop(), 0)
+
 
 if __name__ == "__main__":
     serving.main()

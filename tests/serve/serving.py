@@ -1,9 +1,12 @@
 """What the tests of the server share: a real `ondol serve` on a free port, and plain HTTP to it."""
+import atexit
+import functools
 import http.client
 import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +21,19 @@ BINARY = os.environ.get("ONDOL_BINARY", str(ROOT / "build/release/bin/ondol"))
 DATA = pathlib.Path(os.environ.get("ONDOL_TEST_DATA", str(ROOT / ".cache/test-data")))
 SMOLLM2 = DATA / "smollm2.gguf"
 MODEL = "smollm2"  # what a server calls it: the file's name
+# Suites are short; this makes those that can be longer take their time (see CONTRIBUTING.md).
+IS_LONG = os.environ.get("ONDOL_LONG_TESTS", "") not in ("", "0")
+
+
+@functools.cache
+def tiny_model():
+    """A model of 3 million random weights with SmolLM2's tokenizer: what it says is noise, and quick."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="ondol-tiny-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / "tiny.gguf"
+    subprocess.run([pathlib.Path(BINARY).with_name("make_model"), "--shape", "tiny", "--dtype", "q4_0", "--tokenizer",
+                    SMOLLM2, "--out", path], check=True, stdout=subprocess.DEVNULL)
+    return path
 
 
 class Server:
@@ -27,8 +43,8 @@ class Server:
         self.folder = tempfile.TemporaryDirectory(prefix="ondol-serve-")
         clean = {k: v for k, v in os.environ.items()
                  if not k.startswith(("ONDOL_", "HF_", "XDG_")) and not k.lower().endswith("_proxy")}
-        clean.update(ONDOL_HOME=self.folder.name + "/home", HOME=self.folder.name, LC_ALL="C.UTF-8",
-                     ONDOL_WEIGHT_CACHE="off", **(env or {}))
+        clean.update({"ONDOL_HOME": self.folder.name + "/home", "HOME": self.folder.name, "LC_ALL": "C.UTF-8",
+                      "ONDOL_WEIGHT_CACHE": "off", **(env or {})})
         self.process = subprocess.Popen(
             [BINARY, "serve", *(a for m in models for a in ("-m", str(m))), "--port", "0", "--ctx", str(ctx), "--log", "json",
              *map(str, arguments)], env=clean, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -36,7 +52,7 @@ class Server:
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
         first = self.process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", first)
+        found = re.search(r"https?://127\.0\.0\.1:(\d+)", first)
         if not found:
             self.stop(signal.SIGKILL)
             raise AssertionError(f"no address in {first!r}: {self.lines}")
@@ -92,6 +108,13 @@ class Server:
                      + data)
         return peer
 
+    def resident(self):
+        """What the process holds: bytes of memory (all, and its own without mapped files), descriptors, threads."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        number = lambda name: int(re.search(rf"^{name}:\s+(\d+)", status, re.M)[1])
+        return {"rss": number("VmRSS") << 10, "anon": number("RssAnon") << 10, "threads": number("Threads"),
+                "fds": len(os.listdir(f"/proc/{self.process.pid}/fd"))}
+
     def stop(self, number=signal.SIGTERM):
         """Ends the server; answers its exit code."""
         if self.process.poll() is None:
@@ -129,10 +152,13 @@ class ServeTest(unittest.TestCase):
     """One server for all tests of a class."""
     arguments = ()
     env = {}
+    model = SMOLLM2
+    ctx = 2048
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Server(*cls.arguments, env=cls.env)
+        model = cls.model() if callable(cls.model) else cls.model
+        cls.server = Server(*cls.arguments, env=cls.env, ctx=cls.ctx, models=(model,))
 
     @classmethod
     def tearDownClass(cls):

@@ -72,7 +72,32 @@ setup_packages() {  # setup_packages GROUP ...
 
 setup_build_packages() {  # setup_build_packages PRESET
   setup_packages build
-  [ "$1" != fuzz ] || setup_packages fuzz
+  case $1 in
+    fuzz) setup_packages fuzz ;;
+    arm64) setup_packages arm64 && setup_arm64_libraries ;;
+  esac
+}
+
+# Libraries of 64-bit Arm for cmake/Arm64.cmake, unpacked in .cache: this machine's own
+# package database is left as it is, apt works on lists of the project's.
+setup_arm64_libraries() {
+  local to=$PWD/.cache/arm64
+  [ ! -f "$to/complete" ] || return 0
+  local work=$PWD/.cache/arm64.part apt=(apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64)
+  rm -rf "$work" "$to"
+  mkdir -p "$work"/apt/{lists/partial,cache/archives/partial} "$work/packages"
+  apt+=(-o "Dir::State::Lists=$work/apt/lists" -o "Dir::Cache=$work/apt/cache" -o Dir::State::status=/dev/null
+        -o APT::Sandbox::User=root)
+  say "fetching the libraries of 64-bit Arm"
+  "${apt[@]}" update
+  (cd "$work/packages" && "${apt[@]}" download libhwy-dev libhwy1 libgtest-dev libfmt-dev libfmt9 libexpected-dev)
+  local package
+  for package in "$work"/packages/*.deb; do
+    dpkg-deb --extract "$package" "$work"
+  done
+  rm -rf "$work/apt" "$work/packages"
+  touch "$work/complete"
+  mv "$work" "$to"
 }
 
 # The oracles of the differential tests, in a virtual environment of the project.
@@ -86,6 +111,21 @@ setup_test_environment() {
     python3 -m venv --clear .cache/venv
     .cache/venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
     cp tests/requirements.txt "$stamp"
+  fi
+}
+
+# The official JavaScript client, for tests/serve/node_test.py. Another Node than Debian's will do.
+setup_node_client() {
+  local program
+  for program in node npm; do
+    command -v "$program" >/dev/null || { setup_packages test; break; }
+  done
+  if ! cmp -s tests/serve/node/package-lock.json .cache/node/installed.json; then
+    say "setting up the JavaScript client in .cache/node"
+    mkdir -p .cache/node
+    cp tests/serve/node/package.json tests/serve/node/package-lock.json .cache/node/
+    (cd .cache/node && npm ci --silent --ignore-scripts --no-audit --no-fund)
+    cp tests/serve/node/package-lock.json .cache/node/installed.json
   fi
 }
 

@@ -26,7 +26,7 @@ build_web() {
   if [ -f web/dist/sw.js ] && [ -z "$(find "${parts[@]}" -newer web/dist/sw.js -print -quit)" ]; then
     return 0
   fi
-  (cd web && npm run --silent check && npm run --silent build)
+  npm run --silent build --prefix web
 }
 
 # For commands that do without: a machine without network still serves the API.
@@ -54,7 +54,8 @@ command_web() {
 test_web() {
   build_web
   if [ "${1:-unit}" = unit ]; then
-    (cd web && npm run --silent test)
+    npm run --silent check --prefix web
+    npm run --silent test --prefix web
     [ $# -eq 0 ] || return 0
   fi
   setup_packages web

@@ -16,6 +16,8 @@ constexpr std::array kShapes = {
                1e-5, true},
     ModelShape{"qwen3-0.6b", "qwen3", "qwen2", 1024, 28, 16, 8, 128, 3072, 151936, 40960, 1000000,
                1, 1e-6, true},
+    // Of no real model: for tests of all that is not the model.
+    ModelShape{"tiny", "llama", "smollm", 64, 2, 4, 2, 16, 128, 49152, 8192, 100000, 1, 1e-5, true},
 };
 
 constexpr std::array kKinds = {

@@ -112,6 +112,11 @@ Refusal in_own_words(Refusal refusal) {
     const auto at = path.find(from);
     if (at != std::string::npos) path.replace(at, from.size(), to);
   };
+  if (path == "stop") {  // the name alone: the message speaks of stop strings
+    if (refusal.message.starts_with(path)) refusal.message.insert(path.size(), "_sequences");
+    refusal.param = "stop_sequences";
+    return refusal;
+  }
   if (path.starts_with("response_format")) {
     path = "output_config.format.schema";
   } else if (path.starts_with("tools[")) {

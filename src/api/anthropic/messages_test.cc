@@ -101,6 +101,7 @@ TEST(Anthropic, BadRequestsNameTheField) {
           {R"("max_tokens":1,"top_k":-1)", "top_k"},
           {R"("max_tokens":1,"top_p":0)", "top_p"},
           {R"("max_tokens":1,"stop_sequences":[5])", "stop_sequences[0]"},
+          {R"("max_tokens":1,"stop_sequences":[""])", "stop_sequences: "},
           {R"("max_tokens":1,"n":2)", "n is no parameter"},
           {R"("max_tokens":1,"system":5)", "system"},
           {R"("max_tokens":1,"system":[{"type":"image"}])", "system[0].type"},

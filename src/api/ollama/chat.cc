@@ -43,13 +43,7 @@ OrRefusal<OllamaChat> read_request(std::string_view body) {
 
 OrRefusal<void> answer(const Call& call, const OllamaChat& request,
                        std::shared_ptr<const ServedModel> model) {
-  AnswerHead head;
-  head.form = Form::kChat;
-  head.model = model;
-  head.stream = request.common.generation.stream;
-  head.wants_logprobs = request.common.n_top_logprobs >= 0;
-  head.started_at = call.started_at;
-  head.loaded_at = std::chrono::steady_clock::now();
+  AnswerHead head = answer_head(Form::kChat, call, request.common, model);
   ONDOL_TRY_VOID(check_model(request.common, *model));
   if (!request.chat) {
     call.exchange->reply(json_response(load_reply(head)));

@@ -134,13 +134,7 @@ OrRefusal<GenerationPlan> plan_of(const GenerateRequest& request,
 
 OrRefusal<void> answer(const Call& call, const GenerateRequest& request,
                        std::shared_ptr<const ServedModel> model) {
-  AnswerHead head;
-  head.form = Form::kGenerate;
-  head.model = model;
-  head.stream = request.common.generation.stream;
-  head.wants_logprobs = request.common.n_top_logprobs >= 0;
-  head.started_at = call.started_at;
-  head.loaded_at = std::chrono::steady_clock::now();
+  AnswerHead head = answer_head(Form::kGenerate, call, request.common, model);
   ONDOL_TRY_VOID(check_model(request.common, *model));
   if (request.prompt.empty()) {
     call.exchange->reply(json_response(load_reply(head)));

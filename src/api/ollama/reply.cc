@@ -161,6 +161,18 @@ std::optional<json::object> OpenCall::take() {
       {"function", json::object{{"name", function}, {"arguments", std::move(arguments)}}}};
 }
 
+AnswerHead answer_head(Form form, const Call& call, const CommonFields& request,
+                       std::shared_ptr<const ServedModel> model) {
+  AnswerHead out;
+  out.form = form;
+  out.model = std::move(model);
+  out.stream = request.generation.stream;
+  out.wants_logprobs = request.n_top_logprobs >= 0;
+  out.started_at = call.started_at;
+  out.loaded_at = std::chrono::steady_clock::now();
+  return out;
+}
+
 std::unique_ptr<GenerationSink> make_answer(AnswerHead head,
                                             std::shared_ptr<http::Exchange> exchange) {
   return std::make_unique<AnswerSink>(std::move(head), std::move(exchange));

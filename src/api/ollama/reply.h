@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "api/generation.h"
+#include "api/ollama/request.h"
 #include "http/exchange.h"
 
 namespace ondol::api::ollama {
@@ -64,6 +65,10 @@ struct AnswerHead {
   std::chrono::steady_clock::time_point started_at;
   std::chrono::steady_clock::time_point loaded_at;
 };
+
+/// What chat and generate say alike; made when the model has just been acquired.
+AnswerHead answer_head(Form form, const Call& call, const CommonFields& request,
+                       std::shared_ptr<const ServedModel> model);
 
 std::unique_ptr<GenerationSink> make_answer(AnswerHead head,
                                             std::shared_ptr<http::Exchange> exchange);

@@ -1,5 +1,6 @@
 #include "api/store/response_store.h"
 
+#include <array>
 #include <bit>
 #include <chrono>
 #include <cstring>
@@ -9,6 +10,20 @@
 
 namespace ondol::api {
 namespace {
+
+// conversations.used_at: of its latest response. responses: see StoredResponse.
+constexpr std::array kMigrations = {
+    "CREATE TABLE conversations("
+    "  id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, used_at INTEGER NOT NULL);"
+    "CREATE INDEX conversations_by_use ON conversations(used_at);"
+    "CREATE TABLE responses("
+    "  id TEXT NOT NULL UNIQUE, tenant INTEGER NOT NULL,"
+    "  conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,"
+    "  previous TEXT NOT NULL, created_at INTEGER NOT NULL,"
+    "  body TEXT NOT NULL, input TEXT NOT NULL, n_shared INTEGER NOT NULL, tail BLOB NOT NULL);"
+    "CREATE INDEX responses_by_conversation ON responses(conversation);",
+};
+constexpr StoreSchema kSchema{0x6f6e646c, "responses", kMigrations};  // "ondl"
 
 constexpr auto kExpiryPeriod = std::chrono::minutes(30);  // without it an idle store keeps all
 
@@ -209,7 +224,7 @@ ResponseStore::ResponseStore(StoreOptions options) : options_(std::move(options)
 Result<std::unique_ptr<ResponseStore>> ResponseStore::open(StoreOptions options) {
   std::unique_ptr<ResponseStore> out(new ResponseStore(std::move(options)));
   const StoreOptions& kept = out->options_;
-  ONDOL_TRY(auto for_writing, open_store_file(kept.path));
+  ONDOL_TRY(auto for_writing, open_store_file(kept.path, kSchema));
   ONDOL_TRY(out->writer_, Writer::create(std::move(for_writing), kept));
   ONDOL_TRY_VOID(out->writer_->expire());
   ONDOL_TRY(auto for_reading, Database::open(kept.path));

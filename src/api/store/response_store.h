@@ -47,7 +47,7 @@ struct StoreOptions {
 };
 
 /// Below this a store could not hold one conversation of a usual length.
-inline constexpr std::int64_t kMinStoreBytes = std::int64_t{1} << 20;
+inline constexpr std::int64_t kMinStoreBytes = 1'000'000;
 /// Of one conversation, counted back from its latest response.
 inline constexpr std::size_t kMaxTurns = 4096;
 inline constexpr std::size_t kMaxConversationBytes = std::size_t{64} << 20;  // of JSON

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -268,8 +269,8 @@ TEST_F(StoreTest, AFolderThatCannotBeMadeIsNamed) {
 TEST_F(StoreTest, AFullDiskTakesNothing) {
   const auto store = open();
   ASSERT_TRUE(put(*store, response("before", 1, "", 5000)));
-  {
-    const FullDisk full;
+  for (const int number : {ENOSPC, EDQUOT, EFBIG}) {
+    const FullDisk full(number);
     for (int i = 0; i < 3; ++i) {
       const auto refused = put(*store, response("x", 1, "before", 50'000));
       ASSERT_FALSE(refused);

@@ -5,29 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 
 namespace ondol::api {
 namespace {
-
-constexpr std::int64_t kApplicationId = 0x6f6e646c;  // "ondl"
-
-// Step i leads from version i to version i + 1.
-constexpr std::array kMigrations = {
-    "CREATE TABLE conversations("
-    "  id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, used_at INTEGER NOT NULL);"
-    "CREATE INDEX conversations_by_use ON conversations(used_at);"
-    "CREATE TABLE responses("
-    "  id TEXT NOT NULL UNIQUE, tenant INTEGER NOT NULL,"
-    "  conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,"
-    "  previous TEXT NOT NULL, created_at INTEGER NOT NULL,"
-    "  body TEXT NOT NULL, input TEXT NOT NULL, n_shared INTEGER NOT NULL, tail BLOB NOT NULL);"
-    "CREATE INDEX responses_by_conversation ON responses(conversation);",
-};
-constexpr auto kVersion = static_cast<std::int64_t>(kMigrations.size());
 
 // FULL: a commit is on the disk before it is acknowledged. secure_delete: what is
 // deleted is overwritten, not only unlinked from the tree.
@@ -63,18 +46,20 @@ Result<void> make_file(const std::string& path) {
   return {};
 }
 
-Result<void> check_whose(const Database& database, const std::string& path) {
+Result<void> check_whose(const Database& database, const std::string& path,
+                         const StoreSchema& schema) {
   ONDOL_TRY(const std::int64_t application, database.integer("PRAGMA application_id"));
   ONDOL_TRY(const std::int64_t version, database.integer("PRAGMA user_version"));
   ONDOL_TRY(const std::int64_t n_tables, database.integer("SELECT count(*) FROM sqlite_schema"));
   if (application == 0 && version == 0 && n_tables == 0) return {};  // new, or its making was cut
-  if (application != kApplicationId) {
+  if (application != schema.application_id) {
     return fail(ErrorCode::kInvalidFile, path, "",
-                "is a database of another program, no store of responses");
+                fmt::format("is a database of another program, no store of {}", schema.contents));
   }
-  if (version > kVersion) {
+  const auto latest = static_cast<std::int64_t>(schema.migrations.size());
+  if (version > latest) {
     return fail(ErrorCode::kInvalidFile, path, "user_version",
-                "a later version of ondol has made this store", version, kVersion);
+                "a later version of ondol has made this store", version, latest);
   }
   return {};
 }
@@ -93,30 +78,32 @@ Result<void> use_write_ahead_log(const Database& database, const std::string& pa
 }
 
 // All steps and the new version are one transaction: it is done wholly or not at all.
-Result<void> migrate(const Database& database) {
+Result<void> migrate(const Database& database, const StoreSchema& schema) {
+  const auto latest = static_cast<std::int64_t>(schema.migrations.size());
   ONDOL_TRY(const std::int64_t before, database.integer("PRAGMA user_version"));
-  if (before == kVersion) return {};
+  if (before == latest) return {};
   ONDOL_TRY(Transaction transaction, Transaction::begin(database));
   ONDOL_TRY(const std::int64_t version, database.integer("PRAGMA user_version"));
-  for (std::int64_t i = version; i < kVersion; ++i) {
-    ONDOL_TRY_VOID(database.run(kMigrations[static_cast<std::size_t>(i)]));
+  for (std::int64_t i = version; i < latest; ++i) {
+    ONDOL_TRY_VOID(database.run(schema.migrations[static_cast<std::size_t>(i)]));
   }
-  const std::string marks =
-      fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId, kVersion);
+  const std::string marks = fmt::format("PRAGMA application_id={}; PRAGMA user_version={}",
+                                        schema.application_id, latest);
   ONDOL_TRY_VOID(database.run(marks.c_str()));
   return transaction.commit();
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Database>> open_store_file(const std::string& path) {
+Result<std::unique_ptr<Database>> open_store_file(const std::string& path,
+                                                  const StoreSchema& schema) {
   ONDOL_TRY_VOID(make_file(path));
   ONDOL_TRY(auto database, Database::open(path));
   ONDOL_TRY_VOID(database->run(kSettings));
-  ONDOL_TRY_VOID(check_whose(*database, path));
+  ONDOL_TRY_VOID(check_whose(*database, path, schema));
   ONDOL_TRY_VOID(check_whole(*database, path));
   ONDOL_TRY_VOID(use_write_ahead_log(*database, path));
-  ONDOL_TRY_VOID(migrate(*database));
+  ONDOL_TRY_VOID(migrate(*database, schema));
   return database;
 }
 

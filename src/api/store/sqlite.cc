@@ -12,8 +12,12 @@ constexpr int kBusyTimeoutMs = 5000;  // another process of ours may be writing
 bool is_out_of_room(sqlite3* handle, int code) {
   if (code == SQLITE_FULL) return true;
   if (code != SQLITE_IOERR) return false;
-  const int system = sqlite3_system_errno(handle);
-  return system == ENOSPC || system == EDQUOT || system == EFBIG;
+  // SQLite keeps no number of a write to the log that failed in a commit; the system's is
+  // still there, since nothing else has failed in this thread.
+  const int system = errno;
+  const int kept = sqlite3_system_errno(handle);
+  const int number = kept != 0 ? kept : system;
+  return number == ENOSPC || number == EDQUOT || number == EFBIG;
 }
 
 ErrorCode code_of(sqlite3* handle, int code) {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -147,6 +148,15 @@ class FakeModel : public model::Model {
     info_.max_context = max_context;
   }
 
+  /// Runs on the engine thread in each of n_layers, with the number of the batch's tokens.
+  void set_layers(std::int64_t n_layers, std::function<void(std::int64_t)> in_layer) {
+    info_.n_layers = n_layers;
+    in_layer_ = std::move(in_layer);
+  }
+
+  /// Forwards that began between the layers of another. Any thread.
+  std::int64_t n_within() const { return n_within_; }
+
   const model::ModelInfo& info() const override { return info_; }
   std::int64_t max_batch_tokens() const override { return max_batch_tokens_; }
   model::WeightCounts weight_counts() const override { return {}; }
@@ -157,13 +167,14 @@ class FakeModel : public model::Model {
     if (before_forward_) before_forward_();
     cache_ = &dynamic_cast<FakeCache&>(cache);
     const std::size_t n_tokens = batch.tokens.size();
-    EXPECT_LE(static_cast<std::int64_t>(n_tokens), max_batch_tokens_);
+    EXPECT_LE(n_under_way_ + static_cast<std::int64_t>(n_tokens), max_batch_tokens_);
     EXPECT_EQ(batch.positions.size(), n_tokens);
     EXPECT_EQ(batch.slots.size(), n_tokens);
     for (std::size_t i = 0; i < n_tokens; ++i) {
       cache_->slots.at(static_cast<std::size_t>(batch.slots[i])) = {batch.tokens[i],
                                                                     batch.positions[i]};
     }
+    if (!run_layers(batch)) return {};
     rows_.clear();
     tables_.clear();
     for (const device::AttentionSequence& sequence : batch.sequences) {
@@ -197,6 +208,20 @@ class FakeModel : public model::Model {
     std::int32_t position;
   };
 
+  bool run_layers(const model::Batch& batch) {
+    if (!in_layer_) return true;
+    const auto n_tokens = static_cast<std::int64_t>(batch.tokens.size());
+    if (n_under_way_ > 0) ++n_within_;
+    n_under_way_ += n_tokens;
+    bool goes_on = true;
+    for (std::int64_t i = 0; i < info_.n_layers && goes_on; ++i) {
+      if (batch.between_layers != nullptr) goes_on = (*batch.between_layers)();
+      if (goes_on) in_layer_(n_tokens);
+    }
+    n_under_way_ -= n_tokens;
+    return goes_on;
+  }
+
   std::span<const float> take_logits(std::span<const std::int32_t> rows) {
     out_.clear();
     for (const std::int32_t row : rows) append(fake_logits(tokens_seen_by(row)));
@@ -223,6 +248,9 @@ class FakeModel : public model::Model {
   model::ModelInfo info_;
   std::int64_t max_batch_tokens_;
   std::function<void()> before_forward_;
+  std::function<void(std::int64_t)> in_layer_;
+  std::atomic<std::int64_t> n_within_ = 0;
+  std::int64_t n_under_way_ = 0;  // tokens of forwards, each within the one before
   FakeCache* cache_ = nullptr;
   std::vector<Row> rows_;                          // of the last batch
   std::vector<std::vector<std::int32_t>> tables_;  // [n_sequences] pages

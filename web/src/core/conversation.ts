@@ -155,14 +155,19 @@ function isBetter(a: Message, b: Message): boolean {
 
 // Reads a document that came from a file or the server. undefined: it is none of ours.
 export function parseConversation(value: unknown): Conversation | undefined {
-  if (!isRecord(value) || typeof value.id !== 'string' || !isRecord(value.messages)) return undefined;
+  if (!isRecord(value) || !isId(value.id) || !isRecord(value.messages)) return undefined;
   const messages: Record<string, Message> = {};
   for (const raw of Object.values(value.messages)) {
     const message = parseMessage(raw);
     if (message) messages[message.id] = message;
   }
+  // Only ids that are there: "constructor" would be found in every object.
+  const known = new Set(Object.keys(messages));
+  for (const message of Object.values(messages)) {
+    if (message.parent !== null && !known.has(message.parent)) message.parent = null;
+  }
   const createdAt = numberOr(value.createdAt, Date.now());
-  const leaf = typeof value.leaf === 'string' && messages[value.leaf] ? value.leaf : null;
+  const leaf = typeof value.leaf === 'string' && known.has(value.leaf) ? value.leaf : null;
   return {
     id: value.id,
     title: typeof value.title === 'string' ? titleOf(value.title) : '',
@@ -174,7 +179,7 @@ export function parseConversation(value: unknown): Conversation | undefined {
 }
 
 function parseMessage(value: unknown): Message | undefined {
-  if (!isRecord(value) || typeof value.id !== 'string' || typeof value.text !== 'string') return undefined;
+  if (!isRecord(value) || !isId(value.id) || typeof value.text !== 'string') return undefined;
   if (value.role !== 'user' && value.role !== 'assistant') return undefined;
   const message: Message = {
     id: value.id,
@@ -196,6 +201,10 @@ function parseTiming(value: Record<string, unknown>): Timing {
     tokensPerSecond: numberOr(value.tokensPerSecond, 0),
     tokens: numberOr(value.tokens, 0),
   };
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9A-Za-z-]{1,64}$/.test(value);
 }
 
 function isAttachment(value: unknown): value is Attachment {

@@ -21,7 +21,7 @@ function setAttribute(element: HTMLElement, name: string, value: unknown): void 
   } else if (name === 'value') {
     (element as HTMLInputElement).value = String(value);
   } else {
-    element.setAttribute(name === 'class' ? 'class' : name, value === true ? '' : String(value));
+    element.setAttribute(name, value === true ? '' : String(value));
   }
 }
 

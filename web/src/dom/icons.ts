@@ -16,13 +16,13 @@ const kPaths = {
   right: 'M10 6l6 6-6 6',
   down: 'M12 5v14M6 13l6 6 6-6',
   chevron: 'M7 10l5 5 5-5',
-  clip: 'M19 11l-7.5 7.5a4.2 4.2 0 0 1-6-6L13 5a2.8 2.8 0 0 1 4 4l-7.400 7.400a1.400 1.400 0 0 1-2-2L14 8',
+  clip: 'M19 11l-7.5 7.5a4.2 4.2 0 0 1-6-6L13 5a2.8 2.8 0 0 1 4 4l-7.4 7.4a1.4 1.4 0 0 1-2-2L14 8',
   close: 'M6 6l12 12M18 6L6 18',
   more: 'M6 12h.01M12 12h.01M18 12h.01',
-  speaker: 'M4 10v4h3l5 4V6L7 10zM16 9a4 4 0 0 1 0 6M18.500 6.500a8 8 0 0 1 0 11',
-  microphone: 'M12 4a2.500 2.500 0 0 0-2.500 2.500v5a2.500 2.500 0 0 0 5 0v-5A2.500 2.500 0 0 0 12 4zM6 11a6 6 0 0 0 12 0M12 17v3',
+  speaker: 'M4 10v4h3l5 4V6L7 10zM16 9a4 4 0 0 1 0 6M18.5 6.5a8 8 0 0 1 0 11',
+  microphone: 'M12 4a2.5 2.5 0 0 0-2.5 2.5v5a2.5 2.5 0 0 0 5 0v-5A2.5 2.5 0 0 0 12 4zM6 11a6 6 0 0 0 12 0M12 17v3',
   file: 'M7 3h7l4 4v14H7zM14 3v4h4',
-  keyboard: 'M3 7h18v10H3zM7 10.500h.01M11 10.500h.01M15 10.500h.01M8 14h8',
+  keyboard: 'M3 7h18v10H3zM7 10.5h.01M11 10.5h.01M15 10.5h.01M8 14h8',
 } as const;
 
 export type IconName = keyof typeof kPaths;
@@ -35,7 +35,7 @@ export function icon(name: IconName): SVGSVGElement {
 
 // The mark: warmth rising from a floor.
 export function mark(): SVGSVGElement {
-  return drawing('mark', 32, ['M5 26h22', 'M9 21c-2.500-3 2.500-5 0-8s2-5 .5-8', 'M16 21c-2.500-3 2.500-5 0-8s2-5 .5-8', 'M23 21c-2.500-3 2.500-5 0-8s2-5 .5-8']);
+  return drawing('mark', 32, ['M5 26h22', 'M9 21c-2.5-3 2.5-5 0-8s2-5 .5-8', 'M16 21c-2.5-3 2.5-5 0-8s2-5 .5-8', 'M23 21c-2.5-3 2.5-5 0-8s2-5 .5-8']);
 }
 
 function drawing(className: string, size: number, paths: readonly string[]): SVGSVGElement {

@@ -5,6 +5,7 @@ import './style/base.css';
 import './style/layout.css';
 import './style/controls.css';
 import './style/transcript.css';
+import './style/prose.css';
 import './style/dialogs.css';
 import { setLanguage } from '../core/i18n/index';
 import { makeApp, type App } from './app';

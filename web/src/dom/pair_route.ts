@@ -1,16 +1,9 @@
 // "#pair": the page where the code that a TV shows is typed. A dialog over the conversation.
 
 import type { App } from './app';
-import type { Api } from '../core/api';
 import { openDialog } from './dialog';
 import { h } from './elements';
 import { t } from './texts';
-
-interface PairModule {
-  mountPair(root: HTMLElement, api: Api): void;
-}
-
-const kPair = import.meta.glob<PairModule>('./pair.ts');
 
 export async function showPair(app: App): Promise<void> {
   const root = h('div', { class: 'pair-root' });
@@ -19,9 +12,8 @@ export async function showPair(app: App): Promise<void> {
     if (location.hash === '#pair') history.replaceState(null, '', location.pathname);
   });
   try {
-    const module = await Object.values(kPair)[0]?.();
-    if (!module) throw new Error('no pair page in this build');
-    module.mountPair(root, app.api);
+    const { mountPair } = await import('./pair');
+    mountPair(root, app.api);
   } catch {
     root.append(h('p', { role: 'alert' }, t('pageFailed')));
   }

@@ -157,5 +157,7 @@ describe('parseConversation', () => {
     const parsed = parseConversation({ id: 'a', leaf: 'zz', messages: { m: { id: 'm', role: 'tool', text: 'x' }, n: { id: 'n', role: 'user', text: 'y', parent: 3 } } });
     expect(Object.keys(parsed!.messages)).toEqual(['n']);
     expect(parsed!.leaf).toBeNull();
+    const tricks = parseConversation(JSON.parse('{"id":"a","leaf":"toString","messages":{"x":{"id":"__proto__","role":"user","text":"x"},"y":{"id":"y","role":"user","text":"y","parent":"constructor"}}}'));
+    expect([Object.keys(tricks!.messages), tricks!.leaf, tricks!.messages.y?.parent]).toEqual([['y'], null, null]);
   });
 });

@@ -21,7 +21,6 @@ export const en = {
   failureLocked: 'The server wants a key, or another one.',
   failureBusy: 'The server is busy. Try again in a moment.',
   failureRefused: 'The server refused: {message}',
-  serverLoading: 'The model is loading',
   speed: '{speed} tokens/s',
   firstToken: 'first token {ms} ms',
   starterExplain: 'Explain how an ondol heats a house',

@@ -22,7 +22,6 @@ export const ko: Record<keyof typeof en, string> = {
   failureLocked: '서버에 키가 필요하거나 키가 맞지 않습니다.',
   failureBusy: '서버가 바쁩니다. 잠시 후 다시 시도해 주세요.',
   failureRefused: '서버가 거절했습니다: {message}',
-  serverLoading: '모델을 불러오는 중',
   speed: '초당 {speed}토큰',
   firstToken: '첫 토큰 {ms}ms',
   starterExplain: '온돌이 집을 데우는 원리를 설명해 줘',

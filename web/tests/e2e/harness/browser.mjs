@@ -11,12 +11,15 @@ import { kRoot } from './server.mjs';
 const require = createRequire(import.meta.url);
 const kFlags = [
   '--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-  '--disable-sync', '--use-angle=swiftshader', '--enable-unsafe-swiftshader',
+  '--disable-sync',
 ];
+const kGraphics = ['--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
 const kPictures = join(kRoot, 'build/screenshots');
 
-export function launchBrowser(flags = []) {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: [...kFlags, ...flags] });
+// WebGL is computed by the processor here; pages that do not need it are quicker without.
+export function launchBrowser(flags = [], { webgl = true } = {}) {
+  const args = [...kFlags, ...(webgl ? kGraphics : ['--disable-gpu']), ...flags];
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args });
 }
 
 // Answers of a few tokens, always the same ones.
@@ -25,7 +28,12 @@ export const kShortAnswers = { sampling: { temperature: 0, max_completion_tokens
 // A page of its own profile. `options` are Playwright's for a context; `settings` are the page's at its first start;
 // `scripts` run before the page's own.
 export async function openPage(browser, { scripts = [], settings = kShortAnswers, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...options });
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    locale: 'en-US',
+    serviceWorkers: 'block', // each would fetch all files of the page; a test of it says 'allow'
+    ...options,
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000); // a busy machine is slow, not wrong
   const guards = { violations: [], errors: [], strangers: [] };
