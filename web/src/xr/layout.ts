@@ -60,6 +60,25 @@ export function makeLine(height: number, baseline: number, runs: readonly Run[],
   return { height, baseline, runs, fills, key };
 }
 
+const kShapingReach = 48; // how far back a new letter may change those before it, and how far ink reaches over a run's end
+const kRightToLeft = /[\u0590-\u08ff\ufb1d-\ufefc]/;
+
+/** The columns in which two lines may differ: the end, where words were added to text that stays; undefined means everywhere. */
+export function changedColumns(before: Line, after: Line): [from: number, to: number] | undefined {
+  if (before.height !== after.height || before.baseline !== after.baseline || before.fills.length + after.fills.length > 0) return undefined;
+  const last = before.runs.length - 1;
+  const [was, is, end] = [before.runs[last], after.runs[last], after.runs[after.runs.length - 1]];
+  if (was === undefined || is === undefined || end === undefined || kRightToLeft.test(is.text + end.text)) return undefined;
+  for (let i = 0; i < last; i++) if (!sameRun(before.runs[i], after.runs[i], true)) return undefined;
+  if (!sameRun(was, is, false) || was.fill === true || !is.text.startsWith(was.text)) return undefined;
+  return [Math.max(0, Math.floor(was.x + was.width) - kShapingReach), Math.ceil(end.x + end.width) + kShapingReach];
+}
+
+function sameRun(a: Run | undefined, b: Run | undefined, text: boolean): boolean {
+  if (a === undefined || b === undefined || (text && a.text !== b.text)) return false;
+  return a.x === b.x && a.font === b.font && a.ink === b.ink && a.fill === b.fill && a.strike === b.strike;
+}
+
 export function lineHeight(size: number): number {
   return Math.ceil(size * kDmm.leading * kPixelsPerDmm);
 }

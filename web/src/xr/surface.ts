@@ -5,7 +5,7 @@
 // scrolling moves texture coordinates and draws only the lines that come into view.
 
 import * as THREE from 'three';
-import type { Line } from './layout';
+import { changedColumns, type Line } from './layout';
 
 export type Draw = (context: CanvasRenderingContext2D) => void;
 const kScratchRows = 128; // few: the browser copies the canvas whenever it is drawn on after an upload
@@ -179,10 +179,14 @@ export class RingSurface extends Picture {
   }
 
   private draw(index: number, line: Line, top: number): void {
+    const seen = this.shown.get(index);
+    const columns = seen?.top === top ? changedColumns(seen.line, line) : undefined;
+    const left = Math.min(columns?.[0] ?? 0, this.width - 1);
+    const right = Math.min(columns?.[1] ?? this.width, this.width);
     this.evict(index, top, top + line.height);
     this.rowsOf(top, line.height, (row, from, count) => {
-      this.painter.paint(this.texture, 0, row, this.width, count, (context) => {
-        context.translate(0, -from);
+      this.painter.paint(this.texture, left, row, right - left, count, (context) => {
+        context.translate(-left, -from);
         this.drawLine(context, line, this.width);
       });
     });

@@ -74,6 +74,41 @@ it('shows the first token within two frames, and redraws only the line that grew
   await closePage(page);
 });
 
+it('draws the end of a line onto what stands there as if it were drawn at once', async () => {
+  const page = await open();
+  const differing = await page.evaluate(async () => {
+    const [THREE, { RingSurface, Painter }, { layoutMarkdown }, { drawLine }, { palette }] = await Promise.all([
+      import('/tests/e2e/xr_page/three.ts'), import('/src/xr/surface.ts'), import('/src/xr/layout.ts'), import('/src/xr/painter.ts'), import('/src/xr/theme.ts'),
+    ]);
+    const renderer = new THREE.WebGLRenderer();
+    const gl = renderer.getContext();
+    const painter = new Painter(renderer);
+    const context = document.createElement('canvas').getContext('2d');
+    const measure = (text, font) => ((context.font = font), context.measureText(text).width);
+    const pixels = (texts) => {
+      const ring = new RingSurface(painter, 900, 100, (canvas, line, width) => drawLine(canvas, line, width, palette('dark'), 12));
+      for (const text of texts) {
+        const lines = layoutMarkdown(text, 876, measure).slice(0, 1);
+        ring.sync(lines, [0], lines[0].height);
+      }
+      const framebuffer = gl.createFramebuffer();
+      gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
+      gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, renderer.properties.get(ring.texture).__webglTexture, 0);
+      const data = new Uint8Array(900 * 100 * 4);
+      gl.readPixels(0, 0, 900, 100, gl.RGBA, gl.UNSIGNED_BYTE, data);
+      gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+      renderer.resetState();
+      return data;
+    };
+    const text = 'Wave AV *fi* **of** `code` e\u0301 한글 नमस्ते 👩‍👩‍👧 \u05e9\u05dc\u05d5\u05dd end.';
+    const parts = Array.from(text, (_, i) => text.slice(0, i + 1));
+    const [grown, whole] = [pixels(parts), pixels([text])];
+    return grown.reduce((count, value, i) => count + (Math.abs(value - whole[i]) > 8 ? 1 : 0), 0);
+  });
+  assert.equal(differing, 0);
+  await closePage(page);
+});
+
 it('gives a composited layer the same pixels', async () => {
   const page = await open();
   const result = await page.evaluate(async () => {

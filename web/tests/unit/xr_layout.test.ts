@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { breakLines, type Measure } from '../../src/xr/inline';
-import { GrowingLayout, layoutMarkdown, layoutPlain, type Line } from '../../src/xr/layout';
+import { changedColumns, GrowingLayout, layoutMarkdown, layoutPlain, type Line } from '../../src/xr/layout';
 import { Transcript } from '../../src/xr/transcript';
 
 /** Every UTF-16 unit is 10 wide. */
@@ -116,6 +116,15 @@ describe('a growing reply', () => {
     expect(growing.lines[0]).toBe(before[0]);
     expect(growing.lines[1]).toBe(before[1]);
     expect(growing.lines[2]).not.toBe(before[2]);
+  });
+
+  it('knows which columns of a line changed', () => {
+    const line = (text: string): Line => layoutMarkdown(text, 2000, measure)[0]!;
+    expect(changedColumns(line('one two three'), line('one two three four'))).toEqual([130 - 48, 180 + 48]);
+    expect(changedColumns(line('one **two**'), line('one **two** three'))).toEqual([70 - 48, 130 + 48]);
+    for (const [before, after] of [['one', 'once more'.slice(1)], ['one', '**one**'], ['1. a', '1. a b'.slice(3)], ['שלום', 'שלום ע']]) {
+      expect(changedColumns(line(before!), line(after!))).toBeUndefined();
+    }
   });
 
   it('starts over when the text is another', () => {
