@@ -60,7 +60,7 @@ export function makeLine(height: number, baseline: number, runs: readonly Run[],
   return { height, baseline, runs, fills, key };
 }
 
-const kShapingReach = 48; // how far back a new letter may change those before it, and how far ink reaches over a run's end
+const kShapingReach = 96; // how far back a new letter may change those before it (ligatures, joined emoji, vowel signs)
 const kRightToLeft = /[\u0590-\u08ff\ufb1d-\ufefc]/;
 
 /** The columns in which two lines may differ: the end, where words were added to text that stays; undefined means everywhere. */
@@ -71,7 +71,8 @@ export function changedColumns(before: Line, after: Line): [from: number, to: nu
   if (was === undefined || is === undefined || end === undefined || kRightToLeft.test(is.text + end.text)) return undefined;
   for (let i = 0; i < last; i++) if (!sameRun(before.runs[i], after.runs[i], true)) return undefined;
   if (!sameRun(was, is, false) || was.fill === true || !is.text.startsWith(was.text)) return undefined;
-  return [Math.max(0, Math.floor(was.x + was.width) - kShapingReach), Math.ceil(end.x + end.width) + kShapingReach];
+  const [ended, ends] = [was.x + was.width, end.x + end.width]; // joined emoji can make a line shorter
+  return [Math.max(0, Math.floor(Math.min(ended, ends)) - kShapingReach), Math.ceil(Math.max(ended, ends)) + kShapingReach];
 }
 
 function sameRun(a: Run | undefined, b: Run | undefined, text: boolean): boolean {

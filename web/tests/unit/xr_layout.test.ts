@@ -120,8 +120,8 @@ describe('a growing reply', () => {
 
   it('knows which columns of a line changed', () => {
     const line = (text: string): Line => layoutMarkdown(text, 2000, measure)[0]!;
-    expect(changedColumns(line('one two three'), line('one two three four'))).toEqual([130 - 48, 180 + 48]);
-    expect(changedColumns(line('one **two**'), line('one **two** three'))).toEqual([70 - 48, 130 + 48]);
+    expect(changedColumns(line('one two three'), line('one two three four'))).toEqual([130 - 96, 180 + 96]);
+    expect(changedColumns(line('one **two**'), line('one **two** three'))).toEqual([0, 130 + 96]);
     for (const [before, after] of [['one', 'once more'.slice(1)], ['one', '**one**'], ['1. a', '1. a b'.slice(3)], ['שלום', 'שלום ע']]) {
       expect(changedColumns(line(before!), line(after!))).toBeUndefined();
     }
