@@ -105,6 +105,15 @@ function plainTags(html: string): string {
     .join('');
 }
 
+// Blocks within blocks are read by recursion, and thousands of quote marks in a row leave it no stack. Lines that
+// begin with more marks than anybody writes are shown as they are.
+const kTooManyMarks = /^(?:[ \t]*(?:>|(?:[*+-]|\d{1,9}[.)])[ \t])){100}/m;
+
+function blocksOf(text: string): Token[] {
+  if (!kTooManyMarks.test(text)) return marked.lexer(text);
+  return [{ type: 'code', raw: text, text }];
+}
+
 // One sanitised piece of page for a list of tokens.
 function fragmentOf(tokens: Token[], options: MarkdownOptions): DocumentFragment {
   const html = marked.parser(tokens);
@@ -146,7 +155,7 @@ function showCode(pre: HTMLPreElement, options: MarkdownOptions): void {
 }
 
 export function renderMarkdown(text: string, options: MarkdownOptions = {}): DocumentFragment {
-  return fragmentOf(marked.lexer(normalised(text)), options);
+  return fragmentOf(blocksOf(normalised(text)), options);
 }
 
 function normalised(text: string): string {
@@ -170,7 +179,7 @@ export class MarkdownView {
     if (source === this.source) return;
     if (!source.startsWith(this.source)) this.clear();
     this.source = source;
-    const tokens = marked.lexer(source.slice(this.settledChars));
+    const tokens = blocksOf(source.slice(this.settledChars));
     for (const node of this.tail) node.parentNode?.removeChild(node);
     const last = lastBlock(tokens);
     for (let i = 0; i < last; i++) this.settle(tokens[i]!);

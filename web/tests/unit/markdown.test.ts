@@ -77,6 +77,15 @@ describe('renderMarkdown', () => {
     });
   }
 
+  it.each(['> ', '- ', '1. ', '> - '])('shows thousands of %j in a row as they are', (mark) => {
+    const text = `${mark.repeat(5000)}end`;
+    const host = document.createElement('div');
+    host.append(renderMarkdown(text));
+    expect(host.querySelector('pre')?.textContent?.trimEnd()).toBe(text);
+    expect(html(`${mark.repeat(3)}end`)).not.toContain('<pre');
+    expect(html('-'.repeat(200))).toContain('<hr');
+  });
+
   it('opens links apart, without telling where from', () => {
     expect(html('[a](https://a.example)')).toContain('rel="noopener noreferrer"');
   });
