@@ -179,6 +179,7 @@ export function speak(text: string, language: string): (() => void) | undefined 
 export function spokenText(markdown: string): string {
   return markdown
     .replace(/```[\s\S]*?(```|$)/g, ' ')
+    .replace(/^[ \t|:-]+$/gm, ' ') // a table's ruling, a line across
     .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/^[ \t]*(#+|[-*+]|>)[ \t]+/gm, '')
     .replace(/[*_`|]/g, '')

@@ -74,6 +74,7 @@ describe('texts', () => {
 
   it('reads no marks and no code aloud', () => {
     expect(spokenText('# Title\n\n- **bold** [link](https://a.example)\n\n```js\nx\n```\nend')).toBe('Title\n\nbold link\n\n \nend');
+    expect(spokenText('| a | b |\n|---|:--:|\n| c | d |')).toBe('a  b \n \n c  d');
   });
 });
 
