@@ -98,12 +98,10 @@ export function eraseKey(text: string): string {
   return text.slice(0, text.length - lastGraphemeLength(text));
 }
 
+// What a keyboard takes back at once: a flag, or a character with its marks and what it is joined to.
+// Intl.Segmenter knows more cases, but the browsers of older TVs have none.
+const kLastGrapheme = /(?:\p{Regional_Indicator}{2}|.(?:\p{M}|\p{Emoji_Modifier}|\u200d.)*)$/su;
+
 function lastGraphemeLength(text: string): number {
-  if (text === '') return 0;
-  const from = Math.max(0, text.length - 64); // no keyboard makes a longer one
-  const tail = text.slice(from);
-  if (typeof Intl === 'undefined' || !('Segmenter' in Intl)) return Array.from(tail).pop()?.length ?? 1; // Chromium 79 on a TV
-  let length = 1;
-  for (const part of new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(tail)) length = part.segment.length;
-  return length;
+  return kLastGrapheme.exec(text.slice(-64))?.[0].length ?? 0; // no keyboard makes a longer one
 }

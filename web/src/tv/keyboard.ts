@@ -2,7 +2,7 @@
 // Ten columns that wrap round keep every key within five presses of any other in its row.
 
 import { button, el, iconButton, show } from './dom';
-import { HangulText } from './hangul';
+import { eraseKey, typeKey } from '../core/hangul';
 import type { Language } from '../core/settings';
 import { say } from './strings';
 
@@ -29,7 +29,7 @@ function onSameKey(character: string): string {
 
 export class Keyboard {
   readonly root = el('div', { class: 'keyboard', role: 'group' });
-  private readonly input = new HangulText();
+  private written = '';
   private page: Page;
   private letters: 'latin' | 'hangul';
   private shifted = false;
@@ -41,16 +41,16 @@ export class Keyboard {
   }
 
   get text(): string {
-    return this.input.text;
+    return this.written;
   }
 
   set(text: string): void {
-    this.input.set(text);
+    this.written = text;
     this.changed();
   }
 
   type(character: string): void {
-    this.input.type(character);
+    this.written = typeKey(this.written, character);
     if (this.shifted) {
       this.shifted = false;
       this.draw();
@@ -63,7 +63,7 @@ export class Keyboard {
   }
 
   erase(): void {
-    this.input.erase();
+    this.written = eraseKey(this.written);
     this.changed();
   }
 

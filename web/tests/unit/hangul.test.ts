@@ -32,6 +32,10 @@ describe('Hangul by keys', () => {
     for (let i = 0; i + 1 < steps.length; i++) expect(eraseKey(steps[i]!)).toBe(steps[i + 1]);
     expect(eraseKey('왜')).toBe('오');
     expect(eraseKey('ok👩‍👩‍👧')).toBe('ok');
+    expect(eraseKey('a🇰🇷🇺🇸')).toBe('a🇰🇷');
+    expect(eraseKey('ok👍🏽')).toBe('ok');
+    expect(eraseKey('cafe\u0301')).toBe('caf');
+    expect(eraseKey('a\n')).toBe('a');
     expect(eraseKey('')).toBe('');
   });
 
