@@ -2,6 +2,7 @@
 // the address for a device that has a headset. The scene itself is loaded when it is asked for.
 
 import qrcode from 'qrcode-generator';
+import { headsetSupport } from '../xr/support';
 import type { App } from './app';
 import { openDialog } from './dialog';
 import { h, type Child } from './elements';
@@ -10,29 +11,12 @@ import { t } from './texts';
 
 type Mode = 'immersive-vr' | 'immersive-ar';
 
-interface HeadsetModule {
-  headsetSupport(): Promise<{ vr: boolean; ar: boolean; reason?: 'insecure' | 'unsupported' }>;
-  enterHeadset(mode: Mode, session: App['session'], settings: App['settings'], voice: App['talk']): Promise<{ ended: Promise<void> }>;
-}
-
-// A page built without the scene has no file for it.
-const kScene = import.meta.glob<HeadsetModule>('../xr/index.ts');
-
-async function loadScene(): Promise<HeadsetModule | undefined> {
-  return Object.values(kScene)[0]?.();
-}
-
-// What the browser has, without loading the scene.
-async function supported(mode: Mode): Promise<boolean> {
-  const xr = (navigator as { xr?: { isSessionSupported(mode: string): Promise<boolean> } }).xr;
-  return (await xr?.isSessionSupported(mode).catch(() => false)) ?? false;
-}
-
 export async function openHeadset(app: App, button: HTMLElement): Promise<void> {
-  if (!window.isSecureContext) return openInsecureCard();
+  const support = await headsetSupport();
+  if (support.reason === 'insecure') return openInsecureCard();
   const modes: Mode[] = [];
-  if (await supported('immersive-vr')) modes.push('immersive-vr');
-  if (await supported('immersive-ar')) modes.push('immersive-ar');
+  if (support.vr) modes.push('immersive-vr');
+  if (support.ar) modes.push('immersive-ar');
   if (modes.length === 0) return openAddressCard();
   openMenu(button, t('headset'), modes.map((mode) => {
     const label = mode === 'immersive-vr' ? t('enterVr') : t('enterAr');
@@ -42,8 +26,7 @@ export async function openHeadset(app: App, button: HTMLElement): Promise<void> 
 
 async function enter(app: App, mode: Mode): Promise<void> {
   try {
-    const scene = await loadScene();
-    if (!scene) throw new Error(t('pageFailed'));
+    const scene = await import('../xr/index');
     await scene.enterHeadset(mode, app.session, app.settings, app.talk);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
