@@ -112,8 +112,8 @@ bool EngineCore::turn(bool may_wait, bool takes_prompts) {
   if (disk_) disk_->take_loaded();
   bool has_computed = step(takes_prompts);
   bool can_spill = hand_out();
-  if (takes_prompts && set_aside_) {
-    compute_aside(*std::exchange(set_aside_, std::nullopt));
+  if (const std::optional<Work> aside = scheduler_.aside()) {
+    compute_aside(*aside);
     has_computed = true;
     can_spill = hand_out();
   }
@@ -156,7 +156,6 @@ bool EngineCore::step(bool takes_prompts) {
     budget.answers_only = true;
   }
   const std::span<const Work> work = scheduler_.plan(budget);
-  if (takes_prompts) set_aside_ = scheduler_.aside();
   if (disk_) disk_->start_loads();
   if (work.empty()) return false;
   std::int64_t n_answers = 0;

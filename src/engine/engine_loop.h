@@ -116,7 +116,6 @@ class EngineCore {
 
   StepBatch batch_;        // of this step
   StepBatch aside_batch_;  // of what runs beside the steps
-  std::optional<Work> set_aside_;
   std::int64_t n_aside_ = 0;  // tokens of it, while it runs
   bool is_stopping_ = false;
 
