@@ -185,8 +185,8 @@ TEST(Api, ModelsByName) {
   EXPECT_EQ(setting.ask(get("/v1/models"))->json().at("data").as_array().size(), 1U);
   const json::object model = setting.ask(get("/v1/models/fake"))->json();
   EXPECT_EQ(model.at("id"), "fake");
-  EXPECT_EQ(json::serialize(model.at("ondol")),
-            R"({"context_tokens":256,"memory_bytes":0,"loaded":false})");
+  EXPECT_EQ(model.at("max_model_len"), 256);
+  EXPECT_EQ(model.at("meta").at("is_loaded"), false);
   const auto missing = setting.ask(get("/v1/models/a/b"));
   EXPECT_EQ(missing->response.status, 404);
   EXPECT_EQ(error_code(*missing), "model_not_found");

@@ -163,12 +163,11 @@ export class Api {
       const id = stringIn(entry, 'id');
       if (id === undefined || !isObject(entry)) continue;
       const meta = entry.meta;
-      const ondol = entry.ondol;
-      const loaded = isObject(ondol) ? ondol.loaded : isObject(meta) ? meta.is_loaded : undefined;
+      const loaded = isObject(meta) ? meta.is_loaded : undefined;
       models.push({
         id,
-        contextTokens: numberIn(ondol, 'context_tokens') ?? numberIn(entry, 'max_model_len'),
-        memoryBytes: (numberIn(ondol, 'memory_bytes') ?? numberIn(meta, 'memory_bytes')) || undefined, // 0: not known
+        contextTokens: numberIn(entry, 'max_model_len'),
+        memoryBytes: numberIn(meta, 'memory_bytes') || undefined, // 0: not known
         loaded: typeof loaded === 'boolean' ? loaded : undefined,
       });
     }
