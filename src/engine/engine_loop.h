@@ -114,8 +114,8 @@ class EngineCore {
   std::vector<GuessJob> guess_jobs_;
   std::int64_t n_guesses_ = 0;  // of this step
 
-  StepBatch batch_;        // of this step
-  StepBatch aside_batch_;  // of what runs beside the steps
+  StepBatch batch_;           // of this step
+  StepBatch aside_batch_;     // of what runs beside the steps
   std::int64_t n_aside_ = 0;  // tokens of it, while it runs
   bool is_stopping_ = false;
 
