@@ -43,6 +43,8 @@ def parse_arguments():
     parser.add_argument("--list", action="store_true", help="show cases and peers")
     parser.add_argument("--models", type=pathlib.Path, default=cases.ROOT / ".cache/bench-models")
     parser.add_argument("--environments", type=pathlib.Path, default=cases.ROOT / ".cache/bench-peers")
+    parser.add_argument("--setting", action="append", default=[], metavar="NAME=VALUE",
+                        help="leave out the peers' other values of this setting")
     parser.add_argument("--venv", action="append", default=[], metavar="PEER=PYTHON",
                         help="an interpreter that has the peer already")
     parser.add_argument("--build", type=pathlib.Path, default=cases.ROOT / "build/release", help="where ondol is built")
@@ -119,17 +121,18 @@ def prompt_text(ondol, model, n_tokens):
     raise CannotRun("the words do not make a prompt long enough")
 
 
-def settings_for(engine, case, done):
-    """All of them, or those that were best in the case that this one follows."""
+def settings_for(engine, case, done, options):
+    """All that are wanted, or those that were best in the case that this one follows."""
     like = done.get(case.settings_like, {}).get(engine.name)
     if like is not None and like.best:
         return [like.settings[i] for i in sorted(set(like.best.values()))]
-    return engine.settings()
+    wanted = dict(item.split("=", 1) for item in options.setting)
+    return [one for one in engine.settings() if all(wanted.get(k, str(v)) == str(v) for k, v in one.items())]
 
 
 def run_case(case, everyone, model, done, options):
     text = prompt_text(everyone[0], model, case.prompt) if case.first_token else ""
-    samples = {engine.name: Samples(settings_for(engine, case, done)) for engine in everyone}
+    samples = {engine.name: Samples(settings_for(engine, case, done, options)) for engine in everyone}
     for round_number in range(options.rounds):
         turn = round_number % len(everyone)
         for engine in everyone[turn:] + everyone[:turn]:

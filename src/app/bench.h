@@ -16,6 +16,7 @@
 #include "app/machine.h"
 #include "base/error.h"
 #include "device/limits.h"
+#include "device/timing_device.h"
 #include "model/work.h"
 
 namespace ondol::app {
@@ -27,6 +28,7 @@ struct BenchArguments {
   std::vector<std::int64_t> depths = {0};
   std::int64_t n_sequences = 1;
   std::int64_t n_repeats = 5;
+  bool operations = false;  // time each kind of operation as well
   bool json = false;
   std::filesystem::path csv;  // empty: none
 };
@@ -42,8 +44,9 @@ struct BenchRow {
   std::int64_t n_tokens = 0;  // of each sequence
   std::int64_t depth = 0;     // of each sequence before them
   std::int64_t n_sequences = 1;
-  model::Work work;             // of a repeat
-  std::vector<double> seconds;  // of each repeat
+  model::Work work;                               // of a repeat
+  std::vector<double> seconds;                    // of each repeat
+  std::vector<device::OperationTime> operations;  // of all repeats together; empty: not timed
 
   double all_tokens() const { return static_cast<double>(n_tokens * n_sequences); }
   Spread tokens_per_s() const;

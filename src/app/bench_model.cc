@@ -34,16 +34,33 @@ std::vector<std::int32_t> token_ids(std::int64_t n, std::int64_t n_vocab) {
   return out;
 }
 
+void add_to(std::vector<device::OperationTime>& sums, std::vector<device::OperationTime> more) {
+  for (device::OperationTime& time : more) {
+    const auto sum = std::ranges::find(sums, time.name, &device::OperationTime::name);
+    if (sum == sums.end()) {
+      sums.push_back(std::move(time));
+      continue;
+    }
+    sum->n_calls += time.n_calls;
+    sum->seconds += time.seconds;
+    sum->ops += time.ops;
+    sum->bytes += time.bytes;
+  }
+  std::ranges::stable_sort(sums, std::ranges::greater(), &device::OperationTime::seconds);
+}
+
 class Measurement {
  public:
-  Measurement(const BenchArguments& arguments, const LoadedModel& loaded, engine::Lockstep& run)
-      : arguments_(arguments), loaded_(loaded), run_(run) {}
+  /// `timing` is the model's device, or null where operations are not timed.
+  Measurement(const BenchArguments& arguments, const LoadedModel& loaded, engine::Lockstep& run,
+              device::TimingDevice* timing)
+      : arguments_(arguments), loaded_(loaded), run_(run), timing_(timing) {}
 
   /// The rows of one depth, at least the length so far.
   Result<void> at_depth(std::int64_t depth) {
     ONDOL_TRY_VOID(fill(depth));
-    BenchRow prefill{"prefill", arguments_.n_prompt, depth, arguments_.n_sequences, {}, {}};
-    BenchRow decode{"decode", arguments_.n_generate, depth, arguments_.n_sequences, {}, {}};
+    BenchRow prefill{"prefill", arguments_.n_prompt, depth, arguments_.n_sequences, {}, {}, {}};
+    BenchRow decode{"decode", arguments_.n_generate, depth, arguments_.n_sequences, {}, {}, {}};
     for (std::int64_t i = 0; i <= arguments_.n_repeats; ++i) {
       bar_.update(i == 0 ? "warming up" : "measuring", static_cast<std::uint64_t>(i),
                   static_cast<std::uint64_t>(arguments_.n_repeats + 1));
@@ -51,8 +68,10 @@ class Measurement {
       if (decode.n_tokens > 0) ONDOL_TRY_VOID(repeat(decode, depth, &Measurement::decode));
       if (i > 0) continue;
       // The first round touches every page of weights and cache: it is not counted.
-      prefill.seconds.clear();
-      decode.seconds.clear();
+      for (BenchRow* row : {&prefill, &decode}) {
+        row->seconds.clear();
+        row->operations.clear();
+      }
     }
     bar_.clear();
     for (BenchRow* row : {&prefill, &decode}) {
@@ -77,10 +96,12 @@ class Measurement {
   }
 
   Result<void> repeat(BenchRow& row, std::int64_t depth, Run run) {
+    if (timing_ != nullptr) timing_->take();  // what filled the context
     const auto start = std::chrono::steady_clock::now();
     ONDOL_TRY(row.work, (this->*run)(row.n_tokens));
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     row.seconds.push_back(took.count());
+    if (timing_ != nullptr) add_to(row.operations, timing_->take());
     run_.truncate(depth);
     return {};
   }
@@ -135,6 +156,7 @@ class Measurement {
   const BenchArguments& arguments_;
   const LoadedModel& loaded_;
   engine::Lockstep& run_;
+  device::TimingDevice* timing_;
   engine::SamplerScratch scratch_;
   InterruptScope interrupt_;
   std::function<bool()> go_on_ = [this] { return !interrupt_.requested(); };
@@ -173,14 +195,25 @@ Result<BenchReport> bench_model(const BenchArguments& arguments) {
                 options.context, needed);
   }
   const std::int64_t batch = std::max(kBatchTokens, arguments.n_sequences);
-  ONDOL_TRY(LoadedModel loaded, load_model(options, TokenizerUse::kNotNeeded, batch));
+  // The devices are made before the model and go after it.
+  std::unique_ptr<device::Device> inner;
+  device::TimingDevice* timing = nullptr;
+  const auto watch = [&](std::unique_ptr<device::Device> device) {
+    inner = std::move(device);
+    auto made = std::make_unique<device::TimingDevice>(*inner);
+    timing = made.get();
+    return made;
+  };
+  ONDOL_TRY(LoadedModel loaded,
+            load_model(options, TokenizerUse::kNotNeeded, batch, 0,
+                       arguments.operations ? WrapDevice(watch) : WrapDevice()));
   ONDOL_TRY_VOID(check_memory(loaded, arguments.n_sequences));
   ONDOL_TRY(const auto run,
             engine::Lockstep::create(*loaded.model, *loaded.device,
                                      {arguments.n_sequences, needed, batch, loaded.kv_dtype}));
   BenchReport report;
   {
-    Measurement measurement(arguments, loaded, *run);
+    Measurement measurement(arguments, loaded, *run, timing);
     for (const std::int64_t depth : depths) ONDOL_TRY_VOID(measurement.at_depth(depth));
     report.rows = std::move(measurement.rows);
   }

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <ctime>
 #include <fstream>
+#include <numeric>
 
 #include "app/bench.h"
 #include "app/commands.h"
@@ -22,23 +23,65 @@ boost::json::object spread_json(const Spread& s) {
   return {{"min", s.min}, {"median", s.median}, {"max", s.max}};
 }
 
+boost::json::array operations_json(const BenchRow& row, const device::Limits& limits) {
+  boost::json::array out;
+  for (const device::OperationTime& time : row.operations) {
+    out.push_back(boost::json::object{
+        {"name", time.name},
+        {"n_calls", time.n_calls},
+        {"seconds", time.seconds},
+        {"ops", time.ops},
+        {"bytes", time.bytes},
+        {"share_of_int8_peak", share(time.ops / time.seconds, limits.int8_ops_per_s)},
+        {"share_of_read_bandwidth", share(time.bytes / time.seconds, limits.read_bytes_per_s)}});
+  }
+  return out;
+}
+
+/// Where the time of a row went, a pass on the average.
+void print_operations(const BenchRow& row, const std::string& name, const device::Limits& limits) {
+  const double total = std::accumulate(row.seconds.begin(), row.seconds.end(), 0.0);
+  double rest = total;
+  print(fmt::format("\n{:<44}{:>7} {:>6}  {:>7} {:>5}  {:>6} {:>5}\n", name, "us/call", "time",
+                    "GOP/s", "peak", "GB/s", "read"));
+  for (const device::OperationTime& time : row.operations) {
+    rest -= time.seconds;
+    const double ops = time.ops / time.seconds;
+    const double bytes = time.bytes / time.seconds;
+    print(fmt::format("{:<44}{:>7.1f} {:>5.1f}%", time.name,
+                      1e6 * time.seconds / static_cast<double>(time.n_calls),
+                      100 * share(time.seconds, total)));
+    if (time.ops > 0) {
+      print(fmt::format("  {:>7.1f} {:>4.0f}%  {:>6.2f} {:>4.0f}%", ops / kGiga,
+                        100 * share(ops, limits.int8_ops_per_s), bytes / kGiga,
+                        100 * share(bytes, limits.read_bytes_per_s)));
+    }
+    print("\n");
+  }
+  print(fmt::format("{:<51} {:>5.1f}%\n", "between them (choosing tokens, looking up shapes)",
+                    100 * share(rest, total)));
+}
+
 boost::json::object row_json(const BenchRow& row, const device::Limits& limits) {
   boost::json::array samples;  // tokens/s of each repeat
   for (const double seconds : row.seconds) samples.push_back(row.all_tokens() / seconds);
-  return {{"test", row.test},
-          {"n_tokens", row.n_tokens},
-          {"depth", row.depth},
-          {"sequences", row.n_sequences},
-          {"tokens_per_s", spread_json(row.tokens_per_s())},
-          {"samples", std::move(samples)},
-          {"matmul_ops", row.work.matmul_ops},
-          {"attention_ops", row.work.attention_ops},
-          {"weight_bytes", row.work.weight_bytes},
-          {"kv_bytes", row.work.kv_bytes},
-          {"ops_per_s", row.ops_per_s()},
-          {"bytes_per_s", row.bytes_per_s()},
-          {"share_of_int8_peak", share(row.ops_per_s(), limits.int8_ops_per_s)},
-          {"share_of_read_bandwidth", share(row.bytes_per_s(), limits.read_bytes_per_s)}};
+  boost::json::object out = {
+      {"test", row.test},
+      {"n_tokens", row.n_tokens},
+      {"depth", row.depth},
+      {"sequences", row.n_sequences},
+      {"tokens_per_s", spread_json(row.tokens_per_s())},
+      {"samples", std::move(samples)},
+      {"matmul_ops", row.work.matmul_ops},
+      {"attention_ops", row.work.attention_ops},
+      {"weight_bytes", row.work.weight_bytes},
+      {"kv_bytes", row.work.kv_bytes},
+      {"ops_per_s", row.ops_per_s()},
+      {"bytes_per_s", row.bytes_per_s()},
+      {"share_of_int8_peak", share(row.ops_per_s(), limits.int8_ops_per_s)},
+      {"share_of_read_bandwidth", share(row.bytes_per_s(), limits.read_bytes_per_s)}};
+  if (!row.operations.empty()) out["operations"] = operations_json(row, limits);
+  return out;
 }
 
 std::string row_name(const BenchRow& row) {
@@ -130,6 +173,9 @@ void print_report(const BenchReport& report) {
                     human_bytes(report.weight_bytes_per_token),
                     human_bytes(report.kv_bytes_per_token)));
   if (!report.limits.isa.empty()) print("limits of " + limits_line(report.limits));
+  for (const BenchRow& row : report.rows) {
+    if (!row.operations.empty()) print_operations(row, row_name(row), report.limits);
+  }
 }
 
 Result<void> append_csv(const BenchReport& report, const std::filesystem::path& path) {

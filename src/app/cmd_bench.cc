@@ -15,6 +15,7 @@ constexpr const char* kExamples = R"(  ondol bench -m smollm2
   ondol bench -m smollm2 --prompt 512 --generate 128 --threads 2 --repeat 5 --json
   ondol bench -m smollm2 --depth 0,4096 --generate 64
   ondol bench -m smollm2 --sequences 16
+  ondol bench -m smollm2 --operations
   ondol bench --limits
   ondol bench kernels llama-3.2-1b q4_0 --threads 2
   ondol bench speculation -m smollm2
@@ -107,6 +108,8 @@ void add_bench(Commands& commands) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{10000}))
       ->capture_default_str();
   command.add_option("--csv", arguments->csv, "Append a line for each row to this file");
+  command.add_flag("--operations", arguments->operations,
+                   "Time each kind of operation too: where the time goes");
   command.add_flag("--limits", *limits, "Measure this machine instead of a model");
   commands.add_json_flag(command, arguments->json, "Print one JSON object");
 

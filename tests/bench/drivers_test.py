@@ -43,7 +43,7 @@ class Pretender:
 
 
 def options(**more):
-    return argparse.Namespace(rounds=3, repeat=1, threads=2, timeout=10, **more)
+    return argparse.Namespace(**{"rounds": 3, "repeat": 1, "threads": 2, "timeout": 10, "setting": [], **more})
 
 
 class Rounds(unittest.TestCase):
@@ -69,6 +69,11 @@ class Rounds(unittest.TestCase):
         self.assertEqual(peer.of("prefill"), ([150.0] * 3, {"fast": 1}))
         self.assertEqual(peer.of("decode"), ([25.0] * 3, {"fast": 0}))
         self.assertEqual(peer.of("first_token"), (None, None))
+
+    def test_settings_can_be_left_out(self):
+        del self.log[:]
+        run.run_case(CASE, self.everyone, pathlib.Path("m"), {}, options(rounds=1, setting=["fast=2"]))
+        self.assertEqual(self.log, [("ondol",), ("peer", 2), ("broken",)])
 
     def test_a_case_can_follow_another(self):
         del self.log[:]

@@ -58,6 +58,24 @@ class Bench(cli.CliTest):
         self.assertNotIn("decode", text)
         self.assertIn("limits of", text)
 
+    def test_operations(self):
+        out = self.bench("--prompt", 16, "--generate", 4, "--depth", 5, "--operations")
+        for row in out["rows"]:
+            operations = row["operations"]
+            self.assertEqual(sum(o["ops"] for o in operations), 2 * (row["matmul_ops"] + row["attention_ops"]))
+            self.assertEqual(sum(o["bytes"] for o in operations), 2 * (row["weight_bytes"] + row["kv_bytes"]))
+            total = sum(row["n_tokens"] / speed for speed in row["samples"])
+            spent = sum(o["seconds"] for o in operations)
+            self.assertTrue(0.5 * total < spent <= total, (spent, total))
+            calls = {o["name"]: o["n_calls"] for o in operations}
+            passes = 2 * (1 if row["test"] == "prefill" else 4)
+            self.assertEqual(calls["attention"], 30 * passes)
+            self.assertEqual(calls["embed"], passes)
+        self.assertNotIn("operations", self.bench("--prompt", 4, "--generate", 0)["rows"][0])
+        text = self.ok("bench", "-m", SMOLLM2, "--prompt", 4, "--generate", 0, "--repeat", 1, "--operations")
+        self.assertRegex(text, r"matmul q8_0 49152x576, 1 row +[0-9.]+ +[0-9.]+% ")
+        self.assertIn("between them", text)
+
     def test_results_file(self):
         path = self.tmp / "results.csv"
         for n in [1, 2]:
