@@ -29,8 +29,11 @@ export async function stop() {
   rmSync(cacheDir, { recursive: true, force: true });
 }
 
-/** `query`: of the page's address (with a readout, which is how a test sees the scene); `device`: of the emulated headset. The page's guards are the harness's. */
-export async function open({ query = 'readout=hidden', device = {}, width = 480, height = 360 } = {}) {
+/**
+ * `query`: of the page's address (with a readout, which is how a test sees the scene); `device`: of the emulated headset.
+ * Few pixels: the GPU is software, and a frame costs by them. The page's guards are the harness's.
+ */
+export async function open({ query = 'readout=hidden', device = {}, width = 160, height = 120 } = {}) {
   const page = await openPage(browser, { scripts: headset(device), viewport: { width, height } });
   page.setDefaultTimeout(60_000);
   await page.goto(`${vite.resolvedUrls.local[0]}tests/e2e/xr_page/?${query}`);
