@@ -365,6 +365,7 @@ TEST(Server, DrainCutsAtTheDeadline) {
   TestClient client(server.port());
   client.send(get("/forever"));
   client.read_some();
+  const auto exchange = kept.get_future().get();  // held: nothing else ends it
   EXPECT_FALSE(server.server().drain(100));
   // The handler is told on the exchange's strand, which may be a moment later.
   for (int i = 0; i < 500 && !is_gone; ++i)
