@@ -199,7 +199,7 @@ std::unique_ptr<GenerationSink> make_sink(ChatHead head, const Call& call, std::
 
 }  // namespace
 
-void chat_completions(Call call) {
+void chat_completions(const Call& call) {
   const auto body = parse_object(call.request().body);
   if (!body) return refuse(call, body.error());
   auto request = read_chat_request(*body);

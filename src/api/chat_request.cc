@@ -110,23 +110,24 @@ OrRefusal<GenerationPlan> chat_plan(const ChatRequest& request,
 
 OrRefusal<GenerationPlan> chat_plan_of(const ChatRequest& request, RenderedChat chat,
                                        std::shared_ptr<const ServedModel> model) {
-  GenerationPlan plan = request.common.plan_for(model);
+  GenerationPlan plan = request.common.plan_for(std::move(model));
+  const ServedModel& served = *plan.model;
   plan.max_tokens = request.max_tokens.value_or(kMaxTokensLimit);
   plan.n_top_logprobs = request.n_top_logprobs;
   plan.prompt_param = "messages";
   plan.prompts.push_back(std::move(chat.ids));
   if (calls_allowed(request.prompt)) {
     plan.parser = text::OutputParserOptions{
-        model->chat_format,
+        served.chat_format,
         text::allowed_functions(request.prompt.tools, request.prompt.tool_choice),
         chat.in_reasoning, /*enforced=*/true};
     ONDOL_TRY(plan.make_mask,
-              mask_of_calls(request.prompt, chat.in_reasoning, request.structured, *model));
+              mask_of_calls(request.prompt, chat.in_reasoning, request.structured, served));
   } else if (request.structured) {
     // All of the answer is the structure: no reasoning before it, and nothing to parse.
-    ONDOL_TRY(plan.make_mask, mask_of(*request.structured, *model));
-  } else if (model->chat_format.reasoning != nullptr) {
-    plan.parser = text::OutputParserOptions{model->chat_format, {}, chat.in_reasoning, false};
+    ONDOL_TRY(plan.make_mask, mask_of(*request.structured, served));
+  } else if (served.chat_format.reasoning != nullptr) {
+    plan.parser = text::OutputParserOptions{served.chat_format, {}, chat.in_reasoning, false};
   }
   ONDOL_TRY_VOID(check_plan(plan));
   return plan;

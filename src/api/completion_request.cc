@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <utility>
 
 #include "api/reply.h"
 #include "base/utf8.h"
@@ -111,9 +112,9 @@ OrRefusal<CompletionRequest> read_completion_request(std::string_view body) {
 OrRefusal<GenerationPlan> completion_plan(const CompletionRequest& request,
                                           std::shared_ptr<const ServedModel> model) {
   ONDOL_TRY(auto prompts, ids_of(request.prompts, *model, request.add_special));
-  GenerationPlan plan = request.common.plan_for(model);
+  GenerationPlan plan = request.common.plan_for(std::move(model));
   if (request.structured) {
-    ONDOL_TRY(plan.make_mask, mask_of(*request.structured, *model));
+    ONDOL_TRY(plan.make_mask, mask_of(*request.structured, *plan.model));
   }
   plan.prompts = std::move(prompts);
   plan.prompt_param = "prompt";

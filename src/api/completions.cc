@@ -233,7 +233,7 @@ OrRefusal<void> complete(const Call& call, const CompletionRequest& request,
 
 }  // namespace
 
-void completions(Call call) {
+void completions(const Call& call) {
   auto request = read_completion_request(call.request().body);
   if (!request) return refuse(call, request.error());
   const std::string model_id = request->common.model;

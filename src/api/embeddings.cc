@@ -104,7 +104,7 @@ OrRefusal<void> embed(const Call& call, const EmbeddingRequest& request,
 
 }  // namespace
 
-void embeddings(Call call) {
+void embeddings(const Call& call) {
   auto request = read_request(call.request().body);
   if (!request) return refuse(call, request.error());
   const std::string model_id = request->model;

@@ -88,6 +88,7 @@ class GenerationSink {
   virtual ~GenerationSink() = default;
   /// The engine has taken the first requests: a stream may send its status.
   virtual void begin() = 0;
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): those who override it keep them
   virtual void prompt_logprobs(std::size_t /*answer*/, PromptLogprobs /*logprobs*/) {}
   virtual void delta(std::size_t answer, AnswerDelta delta) = 0;
   virtual void answer_end(std::size_t answer, AnswerEnd end) = 0;

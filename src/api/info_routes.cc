@@ -27,9 +27,11 @@ json::object card_json(const ModelCard& card) {
 
 }  // namespace
 
-void get_health(Call call) { call.exchange->reply(json_response(json::object{{"status", "ok"}})); }
+void get_health(const Call& call) {
+  call.exchange->reply(json_response(json::object{{"status", "ok"}}));
+}
 
-void get_ready(Call call) {
+void get_ready(const Call& call) {
   if (call.api->is_draining()) {
     return refuse(call, unavailable("the server is shutting down", "shutting_down", 10));
   }
@@ -39,24 +41,24 @@ void get_ready(Call call) {
   call.exchange->reply(json_response(json::object{{"status", "ready"}}));
 }
 
-void get_metrics(Call call) {
+void get_metrics(const Call& call) {
   call.exchange->reply({200,
                         {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
                         call.api->metrics().expose()});
 }
 
-void get_openapi(Call call) {
+void get_openapi(const Call& call) {
   call.exchange->reply(
       {200, {{"Content-Type", "application/json"}}, std::string(openapi_document())});
 }
 
-void list_models(Call call) {
+void list_models(const Call& call) {
   json::array data;
   for (const ModelCard& card : call.api->models().list()) data.push_back(card_json(card));
   call.exchange->reply(json_response(json::object{{"object", "list"}, {"data", std::move(data)}}));
 }
 
-void get_model(Call call) {
+void get_model(const Call& call) {
   for (const ModelCard& card : call.api->models().list()) {
     if (card.id == call.rest) return call.exchange->reply(json_response(card_json(card)));
   }

@@ -27,7 +27,7 @@ struct Route {
   // follows, slashes included, any other for one segment.
   std::string_view path;
   Door door;
-  void (*run)(Call call);
+  void (*run)(const Call& call);
 };
 
 std::span<const Route> routes();

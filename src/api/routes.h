@@ -6,21 +6,21 @@
 
 namespace ondol::api {
 
-void get_health(Call call);
-void get_ready(Call call);
-void get_metrics(Call call);
-void get_openapi(Call call);
-void list_models(Call call);
-void get_model(Call call);
-void chat_completions(Call call);
-void completions(Call call);
-void create_response(Call call);
-void get_response(Call call);
-void delete_response(Call call);
-void list_input_items(Call call);
-void cancel_response(Call call);
-void embeddings(Call call);
-void tokenize(Call call);
-void detokenize(Call call);
+void get_health(const Call& call);
+void get_ready(const Call& call);
+void get_metrics(const Call& call);
+void get_openapi(const Call& call);
+void list_models(const Call& call);
+void get_model(const Call& call);
+void chat_completions(const Call& call);
+void completions(const Call& call);
+void create_response(const Call& call);
+void get_response(const Call& call);
+void delete_response(const Call& call);
+void list_input_items(const Call& call);
+void cancel_response(const Call& call);
+void embeddings(const Call& call);
+void tokenize(const Call& call);
+void detokenize(const Call& call);
 
 }  // namespace ondol::api

@@ -55,7 +55,7 @@ json::object tokens_json(const ServedModel& model, const std::vector<std::int32_
 
 }  // namespace
 
-void tokenize(Call call) {
+void tokenize(const Call& call) {
   const auto request = read_tokenize(call.request().body);
   if (!request) return refuse(call, request.error());
   with_model(call, request->model,
@@ -74,7 +74,7 @@ void tokenize(Call call) {
              });
 }
 
-void detokenize(Call call) {
+void detokenize(const Call& call) {
   const auto object = parse_object(call.request().body);
   if (!object) return refuse(call, object.error());
   std::optional<Refusal> refusal;

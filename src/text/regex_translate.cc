@@ -222,13 +222,12 @@ class Translator {
     const char c = in_[at_ + 1];
     if (c == 'x' || c == 'u') return hex_escape(out);
     static constexpr std::string_view kSameControls = "nrtfae";
+    const bool is_sign = !is_alnum(c) && static_cast<unsigned char>(c) < 0x80;
     if (c == 'v') {
       out = "\\x{B}";
     } else if (c == '0') {
       out = "\\x{0}";
-    } else if (!is_alnum(c) && static_cast<unsigned char>(c) < 0x80) {
-      out = {'\\', c};
-    } else if (kSameControls.find(c) != std::string_view::npos) {
+    } else if (is_sign || kSameControls.find(c) != std::string_view::npos) {
       out = {'\\', c};
     } else {
       return false;
@@ -247,9 +246,9 @@ class Translator {
     const std::size_t max_digits = braced ? 6 : in_[at_ + 1] == 'u' ? 4 : 2;
     std::string digits;
     while (i < in_.size() && digits.size() < max_digits && is_hex(in_[i])) digits += in_[i++];
-    if (digits.empty() || (braced && (i >= in_.size() || in_[i++] != '}'))) {
-      return refuse("a broken hexadecimal escape");
-    }
+    const bool is_closed = !braced || (i < in_.size() && in_[i] == '}');
+    if (digits.empty() || !is_closed) return refuse("a broken hexadecimal escape");
+    if (braced) ++i;
     if (digits.size() == 2 && !braced && digits[0] >= '8') return refuse("a raw byte \\x80-\\xFF");
     out = "\\x{" + digits + "}";
     at_ = i;

@@ -42,25 +42,15 @@ Result<void> encode_stretch(const TokenizerParts& parts, std::string_view text, 
 }
 
 constexpr std::string_view kEndNames[] = {
-    "<|eot_id|>",
-    "<|eom_id|>",
-    "<|end_of_text|>",
-    "<|endoftext|>",
-    "<|im_end|>",
-    "<|end|>",
-    "<|eot|>",
-    "<|return|>",
-    "<|call|>",
-    "<end_of_turn>",
-    "<turn|>",
-    "[|endofturn|]",
-    "<|endofturn|>",
-    "<|end_of_turn|>",
-    "<|stop|>",
-    "<|END_OF_TURN_TOKEN|>",
-    "<EOT>",
-    "<\xEF\xBD\x9C"
-    "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
+    "<|eot_id|>",      "<|eom_id|>",
+    "<|end_of_text|>", "<|endoftext|>",
+    "<|im_end|>",      "<|end|>",
+    "<|eot|>",         "<|return|>",
+    "<|call|>",        "<end_of_turn>",
+    "<turn|>",         "[|endofturn|]",
+    "<|endofturn|>",   "<|end_of_turn|>",
+    "<|stop|>",        "<|END_OF_TURN_TOKEN|>",
+    "<EOT>",           "<\uFF5Cend\u2581of\u2581sentence\uFF5C>",
 };
 
 }  // namespace

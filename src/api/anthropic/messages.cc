@@ -57,15 +57,16 @@ void with_request(const Call& call, Purpose purpose, Run run) {
   auto request = read_request(call, purpose);
   if (!request) return refuse(call, request.error());
   const std::string id = request->chat.common.model;
-  with_model(call, id,
-             [call, run, request = *std::move(request)](std::shared_ptr<const ServedModel> model) {
-               return run(call, request, std::move(model));
-             });
+  with_model(
+      call, id,
+      [call, run, request = *std::move(request)](const std::shared_ptr<const ServedModel>& model) {
+        return run(call, request, model);
+      });
 }
 
 }  // namespace
 
-void messages(Call call) { with_request(call, Purpose::kAnswer, &answer); }
-void count_tokens(Call call) { with_request(call, Purpose::kCount, &count); }
+void messages(const Call& call) { with_request(call, Purpose::kAnswer, &answer); }
+void count_tokens(const Call& call) { with_request(call, Purpose::kCount, &count); }
 
 }  // namespace ondol::api::anthropic

@@ -6,7 +6,7 @@
 
 namespace ondol::api::anthropic {
 
-void messages(Call call);
-void count_tokens(Call call);
+void messages(const Call& call);
+void count_tokens(const Call& call);
 
 }  // namespace ondol::api::anthropic

@@ -7,15 +7,15 @@
 
 namespace ondol::api::client {
 
-void list_conversations(Call call);
-void get_conversation(Call call);
-void put_conversation(Call call);
-void delete_conversation(Call call);
+void list_conversations(const Call& call);
+void get_conversation(const Call& call);
+void put_conversation(const Call& call);
+void delete_conversation(const Call& call);
 
-void start_pairing(Call call);    // public: without call.caller
-void collect_pairing(Call call);  // public
-void approve_pairing(Call call);
-void list_devices(Call call);
-void delete_device(Call call);
+void start_pairing(const Call& call);    // public: without call.caller
+void collect_pairing(const Call& call);  // public
+void approve_pairing(const Call& call);
+void list_devices(const Call& call);
+void delete_device(const Call& call);
 
 }  // namespace ondol::api::client

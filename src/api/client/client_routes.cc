@@ -83,7 +83,7 @@ http::Response file_response(const ClientFile& file, const http::Request& reques
   return out;
 }
 
-void get_client_file(Call call) {
+void get_client_file(const Call& call) {
   const http::Request& request = call.request();
   const std::span<const ClientFile> files = call.api->options().client;
   const ClientFile* const file = find_file(files, request.path);

@@ -156,13 +156,13 @@ OrRefusal<ClientStore::Found> find(const Call& call) {
 
 }  // namespace
 
-void list_conversations(Call call) {
+void list_conversations(const Call& call) {
   const auto page = list(call);
   if (!page) return refuse(call, page.error());
   call.exchange->reply(private_json(*page));
 }
 
-void get_conversation(Call call) {
+void get_conversation(const Call& call) {
   auto found = find(call);
   if (!found) return refuse(call, found.error());
   http::Response out{200, {{"ETag", found->conversation.tag}, {"Cache-Control", "no-store"}}, ""};
@@ -176,7 +176,7 @@ void get_conversation(Call call) {
   call.exchange->reply(std::move(out));
 }
 
-void put_conversation(Call call) {
+void put_conversation(const Call& call) {
   const auto change = put(call);
   if (!change) return refuse(call, change.error());
   http::Response out = private_json(conversation_json(change->conversation));
@@ -184,7 +184,7 @@ void put_conversation(Call call) {
   call.exchange->reply(std::move(out));
 }
 
-void delete_conversation(Call call) {
+void delete_conversation(const Call& call) {
   if (const auto done = erase(call); !done) return refuse(call, done.error());
   call.exchange->reply(private_json(
       json::object{{"id", call.rest}, {"object", "conversation.deleted"}, {"deleted", true}}));

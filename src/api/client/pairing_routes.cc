@@ -120,10 +120,10 @@ void answer(const Call& call, const OrRefusal<json::object>& reply) {
 
 }  // namespace
 
-void start_pairing(Call call) { answer(call, start(call)); }
+void start_pairing(const Call& call) { answer(call, start(call)); }
 
 // HEAD would take the key away and throw it.
-void collect_pairing(Call call) {
+void collect_pairing(const Call& call) {
   if (call.request().method != "GET") {
     Refusal refusal = bad_parameter("", "only GET collects a key", "method_not_allowed");
     refusal.status = 405;
@@ -140,14 +140,14 @@ void collect_pairing(Call call) {
   answer(call, json::object{{"status", "approved"}, {"key", key}});
 }
 
-void approve_pairing(Call call) {
+void approve_pairing(const Call& call) {
   if (!call.api->access().is_open()) return answer(call, approve(call));
   answer(call, json::object{{"status", "approved"}, {"device", nullptr}});
 }
 
-void list_devices(Call call) { answer(call, devices(call)); }
+void list_devices(const Call& call) { answer(call, devices(call)); }
 
-void delete_device(Call call) {
+void delete_device(const Call& call) {
   if (const auto done = erase_device(call); !done) return refuse(call, done.error());
   call.exchange->reply(private_json(
       json::object{{"id", call.rest}, {"object", "device.deleted"}, {"deleted", true}}));

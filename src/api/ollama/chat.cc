@@ -57,7 +57,7 @@ OrRefusal<void> answer(const Call& call, const OllamaChat& request,
 
 }  // namespace
 
-void chat(Call call) {
+void chat(const Call& call) {
   auto request = read_request(call.request().body);
   if (!request) return refuse(call, request.error());
   if (!request->chat && request->common.wants_unload) return refuse(call, no_unloading());

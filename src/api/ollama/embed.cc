@@ -121,7 +121,7 @@ void run(const Call& call, bool is_single) {
 
 }  // namespace
 
-void embed(Call call) { run(call, /*is_single=*/false); }
-void embeddings(Call call) { run(call, /*is_single=*/true); }
+void embed(const Call& call) { run(call, /*is_single=*/false); }
+void embeddings(const Call& call) { run(call, /*is_single=*/true); }
 
 }  // namespace ondol::api::ollama

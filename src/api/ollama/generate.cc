@@ -148,7 +148,7 @@ OrRefusal<void> answer(const Call& call, const GenerateRequest& request,
 
 }  // namespace
 
-void generate(Call call) {
+void generate(const Call& call) {
   auto request = read_request(call.request().body);
   if (!request) return refuse(call, request.error());
   if (request->prompt.empty() && request->common.wants_unload) {

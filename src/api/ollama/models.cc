@@ -80,7 +80,7 @@ json::object show_json(const ModelCard& card, const ServedModel* model) {
 
 }  // namespace
 
-void list_models(Call call) {
+void list_models(const Call& call) {
   json::array models;
   for (const ModelCard& card : call.api->models().list()) {
     json::object model = card_json(card);
@@ -91,7 +91,7 @@ void list_models(Call call) {
   call.exchange->reply(json_response(json::object{{"models", std::move(models)}}));
 }
 
-void list_loaded(Call call) {
+void list_loaded(const Call& call) {
   json::array models;
   for (const auto& served : call.api->models().loaded()) {
     json::object model = card_json(served->card);
@@ -103,7 +103,7 @@ void list_loaded(Call call) {
   call.exchange->reply(json_response(json::object{{"models", std::move(models)}}));
 }
 
-void show_model(Call call) {
+void show_model(const Call& call) {
   const auto object = parse_object(call.request().body);
   if (!object) return refuse(call, object.error());
   std::optional<Refusal> refusal;
@@ -121,11 +121,11 @@ void show_model(Call call) {
   refuse(call, not_found("there is no such model here", "model_not_found", "model"));
 }
 
-void get_version(Call call) {
+void get_version(const Call& call) {
   call.exchange->reply(json_response(json::object{{"version", call.api->options().version}}));
 }
 
-void manage_models(Call call) {
+void manage_models(const Call& call) {
   Refusal refusal = unsupported_parameter(
       "",
       "this server does not change its models: the operator gives them to `ondol serve` and "

@@ -7,14 +7,14 @@
 
 namespace ondol::api::ollama {
 
-void chat(Call call);
-void generate(Call call);
-void embed(Call call);
-void embeddings(Call call);
-void list_models(Call call);
-void list_loaded(Call call);
-void show_model(Call call);
-void get_version(Call call);
-void manage_models(Call call);
+void chat(const Call& call);
+void generate(const Call& call);
+void embed(const Call& call);
+void embeddings(const Call& call);
+void list_models(const Call& call);
+void list_loaded(const Call& call);
+void show_model(const Call& call);
+void get_version(const Call& call);
+void manage_models(const Call& call);
 
 }  // namespace ondol::api::ollama

@@ -172,7 +172,7 @@ ResponseHead head_of(const Call& call, ResponseRequest& request, const Generatio
 
 }  // namespace
 
-void create_response(Call call) {
+void create_response(const Call& call) {
   auto request = read_response_request(call.request().body);
   if (!request) return refuse(call, request.error());
   const auto turns = earlier_turns(call, *request);

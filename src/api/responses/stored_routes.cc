@@ -110,7 +110,7 @@ json::value parse_stored(const std::string& text) {
   return json::parse(text, {}, options);
 }
 
-void get_response(Call call) {
+void get_response(const Call& call) {
   if (const auto good = check_get_query(call.request().query); !good) {
     return refuse(call, good.error());
   }
@@ -119,7 +119,7 @@ void get_response(Call call) {
   call.exchange->reply({200, {{"Content-Type", "application/json"}}, std::move(found->body)});
 }
 
-void delete_response(Call call) {
+void delete_response(const Call& call) {
   ResponseStore* const store = call.api->options().store;
   if (store == nullptr) return refuse(call, no_response());
   const auto erased = store->erase(call.caller->tenant(), call.rest);
@@ -129,7 +129,7 @@ void delete_response(Call call) {
       json::object{{"id", call.rest}, {"object", "response.deleted"}, {"deleted", true}}));
 }
 
-void list_input_items(Call call) {
+void list_input_items(const Call& call) {
   const auto page = read_page(call.request().query);
   if (!page) return refuse(call, page.error());
   const auto found = find_response(call);
@@ -140,7 +140,7 @@ void list_input_items(Call call) {
   call.exchange->reply(json_response(*out));
 }
 
-void cancel_response(Call call) {
+void cancel_response(const Call& call) {
   const auto found = find_response(call);
   if (!found) return refuse(call, found.error());
   refuse(call, bad_parameter("response_id",

@@ -1,5 +1,7 @@
 #include "text/grammar/string_formats.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -55,8 +57,7 @@ std::string ipv6_pattern() {
   std::string out =
       "(?:" + group + ":){7}" + group + "|(?:" + group + ":){1,7}:|:(?::" + group + "){1,7}|::";
   for (int before = 1; before <= 6; ++before) {
-    out += "|(?:" + group + ":){" + std::to_string(before) + "}(?::" + group + "){1," +
-           std::to_string(7 - before) + "}";
+    out += fmt::format("|(?:{0}:){{{1}}}(?::{0}){{1,{2}}}", group, before, 7 - before);
   }
   return out;
 }

@@ -40,7 +40,7 @@ Value truncated(Run& run, double d, const Value& fallback) {
 
 Value to_int(Evaluator& evaluator, const Value& input, const Bound& arguments) {
   Run& run = evaluator.run();
-  const Value fallback = arguments.has(0) ? *arguments.get(0) : Value(std::int64_t{0});
+  Value fallback = arguments.has(0) ? *arguments.get(0) : Value(std::int64_t{0});
   const std::int64_t base = arguments.integer(1, 10);
   if (input.is_undefined()) return run.fail_type(input, "");
   if (const auto i = input.as_int()) return *i;

@@ -49,7 +49,7 @@ std::string pad(Run& run, const Spec& spec, std::string body, char default_align
   return out;
 }
 
-std::string with_sign(const Spec& spec, bool negative, std::string digits) {
+std::string with_sign(const Spec& spec, bool negative, const std::string& digits) {
   if (negative) return "-" + digits;
   return spec.sign == '-' ? digits : std::string(1, spec.sign) + digits;
 }

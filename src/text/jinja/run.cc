@@ -28,7 +28,7 @@ bool Run::charge_memory(std::size_t n_bytes) {
   return false;
 }
 
-Value Run::fail(std::string detail, ErrorCode code) {
+Value Run::fail(std::string_view detail, ErrorCode code) {
   if (!error_) {
     error_ = ondol::fail(code, where_, fmt::format("line {}", line), detail).value();
   }

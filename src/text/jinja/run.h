@@ -35,7 +35,7 @@ class Run {
   bool charge_memory(std::size_t n_bytes);
 
   /// Notes the error and returns undefined, so that `return run.fail(...)` reads well.
-  Value fail(std::string detail, ErrorCode code = ErrorCode::kInvalidArgument);
+  Value fail(std::string_view detail, ErrorCode code = ErrorCode::kInvalidArgument);
   Value fail_limit(std::string_view what, std::size_t limit);
   /// "'str' object cannot be ...": `what` follows the type's name.
   Value fail_type(const Value& value, std::string_view what);

@@ -211,7 +211,7 @@ Structure call_structure(const ChatFormat& format, const ToolList& tools, const 
 
 Result<std::shared_ptr<const Grammar>> compile_calls(
     const ChatFormat& format, const ToolList& tools, const ToolChoice& choice,
-    const CallConstraint& constraint, std::shared_ptr<const GrammarVocabulary> vocabulary,
+    const CallConstraint& constraint, const std::shared_ptr<const GrammarVocabulary>& vocabulary,
     const CompileLimits& limits) {
   auto compiled = compile_grammar(call_structure(format, tools, choice, constraint), vocabulary,
                                   "tools", limits);

@@ -35,7 +35,7 @@ Structure call_structure(const ChatFormat& format, const ToolList& tools, const 
 /// at fault, `where` is "tools[3].function.parameters" and the field points into it.
 Result<std::shared_ptr<const Grammar>> compile_calls(
     const ChatFormat& format, const ToolList& tools, const ToolChoice& choice,
-    const CallConstraint& constraint, std::shared_ptr<const GrammarVocabulary> vocabulary,
+    const CallConstraint& constraint, const std::shared_ptr<const GrammarVocabulary>& vocabulary,
     const CompileLimits& limits = {});
 
 }  // namespace ondol::text
