@@ -64,7 +64,8 @@ Refusal forbidden(std::string message, std::string code) {
 
 }  // namespace
 
-OriginCheck::OriginCheck(std::vector<std::string> host_names, std::vector<std::string> cors_origins)
+OriginCheck::OriginCheck(const std::vector<std::string>& host_names,
+                         std::vector<std::string> cors_origins)
     : cors_origins_(std::move(cors_origins)) {
   for (const std::string& name : host_names) host_names_.push_back(lower(name));
 }

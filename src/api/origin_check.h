@@ -19,7 +19,7 @@ class OriginCheck {
  public:
   /// host_names: names of this machine besides localhost and IP literals.
   /// cors_origins: "https://app.example"; "*" is any.
-  OriginCheck(std::vector<std::string> host_names, std::vector<std::string> cors_origins);
+  OriginCheck(const std::vector<std::string>& host_names, std::vector<std::string> cors_origins);
 
   /// Errors: 403.
   OrRefusal<void> check(const http::Request& request) const;

@@ -27,9 +27,11 @@ std::optional<bool> is_zero_duration(std::string_view text) {
   if (text.empty()) return std::nullopt;
   while (!text.empty()) {
     const std::size_t n_number = std::min(text.find_first_not_of("0123456789."), text.size());
+    const char* const begin = text.data();
+    const char* const end = begin + n_number;
     double number = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + n_number, number);
-    if (parsed.ec != std::errc() || parsed.ptr != text.data() + n_number) return std::nullopt;
+    const auto parsed = std::from_chars(begin, end, number);
+    if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
     is_zero = is_zero && number == 0;
     text.remove_prefix(n_number);
     const std::size_t n_unit = std::min(text.find_first_of("0123456789."), text.size());
