@@ -38,7 +38,8 @@ boost::json::array operations_json(const BenchRow& row, const device::Limits& li
   return out;
 }
 
-/// Where the time of a row went, a pass on the average.
+/// Where the time of a row went: of each kind of operation a call on the average, and its share of
+/// the whole.
 void print_operations(const BenchRow& row, const std::string& name, const device::Limits& limits) {
   const double total = std::accumulate(row.seconds.begin(), row.seconds.end(), 0.0);
   double rest = total;
