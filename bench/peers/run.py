@@ -30,6 +30,13 @@ METRICS = ["prefill", "decode", "first_token"]
 FASTER = {"prefill": max, "decode": max, "first_token": min}
 
 
+def setting(text):
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
+    return name, value
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="./dev bench peers", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -43,7 +50,7 @@ def parse_arguments():
     parser.add_argument("--list", action="store_true", help="show cases and peers")
     parser.add_argument("--models", type=pathlib.Path, default=cases.ROOT / ".cache/bench-models")
     parser.add_argument("--environments", type=pathlib.Path, default=cases.ROOT / ".cache/bench-peers")
-    parser.add_argument("--setting", action="append", default=[], metavar="NAME=VALUE",
+    parser.add_argument("--setting", action="append", type=setting, default=[], metavar="NAME=VALUE",
                         help="leave out the peers' other values of this setting")
     parser.add_argument("--venv", action="append", default=[], metavar="PEER=PYTHON",
                         help="an interpreter that has the peer already")
@@ -126,7 +133,7 @@ def settings_for(engine, case, done, options):
     like = done.get(case.settings_like, {}).get(engine.name)
     if like is not None and like.best:
         return [like.settings[i] for i in sorted(set(like.best.values()))]
-    wanted = dict(item.split("=", 1) for item in options.setting)
+    wanted = dict(options.setting)
     return [one for one in engine.settings() if all(wanted.get(k, str(v)) == str(v) for k, v in one.items())]
 
 

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "engine/engine.h"
 #include "text/chat_template.h"
+#include "text/grammar/grammar_cache.h"
 #include "text/grammar/vocabulary.h"
 #include "text/tokenizer.h"
 #include "text/tools/chat_format.h"
@@ -31,13 +32,14 @@ struct ModelCard {
   bool is_loaded = false;
 };
 
-/// A loaded model. Threads: immutable, but for the engine, which takes requests
-/// from any thread.
+/// A loaded model. Threads: immutable, but for the engine and the grammars, which take
+/// requests from any thread.
 struct ServedModel {
   ModelCard card;
   std::shared_ptr<const text::Tokenizer> tokenizer;
   std::shared_ptr<const text::ChatTemplate> chat_template;            // null: it has none
   std::shared_ptr<const text::GrammarVocabulary> grammar_vocabulary;  // of the tokenizer
+  std::shared_ptr<text::GrammarCache> grammars;                       // compiled for it
   text::ChatFormat chat_format;  // how it writes tool calls and marks reasoning
   std::string bos_token;         // as templates print them
   std::string eos_token;

@@ -40,25 +40,34 @@ class GrammarMask : public engine::TokenMask {
   std::vector<std::uint32_t> bits_;
 };
 
-// An error's `where` is the parameter, its field a place in the parameter's text.
-OrRefusal<MakeMask> masks(Result<std::shared_ptr<const text::Grammar>> grammar) {
-  if (!grammar) {
-    Error error = std::move(grammar).error();
-    const std::string param = std::exchange(error.where, "");
-    const bool is_unsupported = error.code == ErrorCode::kUnsupported;
-    return tl::unexpected(bad_parameter(param, param + ": " + error.message(),
-                                        is_unsupported ? "unsupported_value" : "invalid_value"));
-  }
-  return [grammar = *std::move(grammar)] { return std::make_unique<GrammarMask>(grammar); };
+MakeMask masks_of(std::shared_ptr<const text::Grammar> grammar) {
+  return [grammar = std::move(grammar)] { return std::make_unique<GrammarMask>(grammar); };
 }
 
+// An error's `where` is the parameter, its field a place in the parameter's text.
+Refusal refusal_of(Error error) {
+  const std::string param = std::exchange(error.where, "");
+  const bool is_unsupported = error.code == ErrorCode::kUnsupported;
+  return bad_parameter(param, param + ": " + error.message(),
+                       is_unsupported ? "unsupported_value" : "invalid_value");
+}
+
+/// The kept grammar of `structure`, or what `compile` makes of it.
 template <class Compile>
-OrRefusal<MakeMask> compiled_in_turn(const Compile& compile) {
+OrRefusal<MakeMask> masks_of(const Structure& structure, const ServedModel& model,
+                             const Compile& compile) {
   constexpr int kRetryAfterS = 1;
+  std::string key = text::structure_key(structure);
+  if (auto known = model.grammars->find(key)) return masks_of(std::move(known));
   const auto turn = CompileTurn::take();
-  if (turn) return masks(compile());
-  return tl::unexpected(
-      unavailable("too many grammars are being compiled", "overloaded", kRetryAfterS));
+  if (!turn) {
+    return tl::unexpected(
+        unavailable("too many grammars are being compiled", "overloaded", kRetryAfterS));
+  }
+  Result<std::shared_ptr<const text::Grammar>> grammar = compile();
+  if (!grammar) return tl::unexpected(refusal_of(std::move(grammar).error()));
+  model.grammars->keep(std::move(key), *grammar);
+  return masks_of(*std::move(grammar));
 }
 
 std::optional<StructuredOutput> read_json_schema(Fields& format) {
@@ -106,7 +115,7 @@ std::optional<StructuredOutput> read_structured_output(Fields& fields) {
 }
 
 OrRefusal<MakeMask> mask_of(const StructuredOutput& wanted, const ServedModel& model) {
-  return compiled_in_turn([&] {
+  return masks_of(wanted.structure, model, [&] {
     return text::compile_grammar(wanted.structure, model.grammar_vocabulary, wanted.param);
   });
 }
@@ -115,7 +124,9 @@ OrRefusal<MakeMask> mask_of_calls(const ChatPrompt& prompt, bool in_reasoning,
                                   const std::optional<StructuredOutput>& otherwise,
                                   const ServedModel& model) {
   const text::CallConstraint constraint{in_reasoning, otherwise ? &otherwise->structure : nullptr};
-  return compiled_in_turn([&] {
+  const Structure structure =
+      text::call_structure(model.chat_format, prompt.tools, prompt.tool_choice, constraint);
+  return masks_of(structure, model, [&] {
     return text::compile_calls(model.chat_format, prompt.tools, prompt.tool_choice, constraint,
                                model.grammar_vocabulary);
   });

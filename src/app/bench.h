@@ -9,6 +9,7 @@
 #include <boost/json/fwd.hpp>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,14 @@ struct BenchRow {
   double bytes_per_s() const;
 };
 
+/// Decoding and reading memory in turn, a few tokens and a pass at a time: what the rows' share of
+/// `limits` cannot say where the machine's memory is faster at one moment than at another.
+struct DecodeBesideReading {
+  std::vector<double> decode_bytes_per_s;  // of each turn
+  std::vector<double> read_bytes_per_s;    // the mean of the passes before and after it
+  std::vector<double> shares;              // of the one in the other
+};
+
 struct BenchReport {
   std::string model;  // the file's name without its folders
   std::string device;
@@ -68,6 +77,7 @@ struct BenchReport {
   std::uint64_t kv_bytes_per_token = 0;
   std::vector<BenchRow> rows;
   device::Limits limits;  // of the same ISA and threads; isa is empty on other devices
+  std::optional<DecodeBesideReading> beside_reading;  // with `operations`, where there are limits
 };
 
 /// Loads the model, measures every row, then the limits.

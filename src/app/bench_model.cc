@@ -15,6 +15,8 @@ namespace ondol::app {
 namespace {
 
 constexpr std::int64_t kBatchTokens = 512;
+constexpr std::int64_t kTurns = 40;
+constexpr std::int64_t kTokensPerTurn = 4;
 
 std::uint64_t peak_rss_bytes() {
   rusage usage{};
@@ -78,6 +80,26 @@ class Measurement {
       if (row->n_tokens > 0) rows.push_back(std::move(*row));
     }
     return {};
+  }
+
+  /// At the length so far.
+  Result<DecodeBesideReading> beside_reading(const device::Limits& limits) {
+    ONDOL_TRY(auto reader, device::MemoryReader::make(limits));
+    const std::int64_t depth = run_.length();
+    DecodeBesideReading out;
+    double before = reader.bytes_per_s();
+    for (std::int64_t turn = 0; turn < kTurns; ++turn) {
+      bar_.update("decoding and reading", static_cast<std::uint64_t>(turn), kTurns);
+      BenchRow row{"decode", kTokensPerTurn, depth, arguments_.n_sequences, {}, {}, {}};
+      ONDOL_TRY_VOID(repeat(row, depth, &Measurement::decode));
+      const double after = reader.bytes_per_s();
+      out.decode_bytes_per_s.push_back(row.bytes_per_s());
+      out.read_bytes_per_s.push_back((before + after) / 2);
+      out.shares.push_back(out.decode_bytes_per_s.back() / out.read_bytes_per_s.back());
+      before = after;
+    }
+    bar_.clear();
+    return out;
   }
 
   std::vector<BenchRow> rows;
@@ -212,11 +234,9 @@ Result<BenchReport> bench_model(const BenchArguments& arguments) {
             engine::Lockstep::create(*loaded.model, *loaded.device,
                                      {arguments.n_sequences, needed, batch, loaded.kv_dtype}));
   BenchReport report;
-  {
-    Measurement measurement(arguments, loaded, *run, timing);
-    for (const std::int64_t depth : depths) ONDOL_TRY_VOID(measurement.at_depth(depth));
-    report.rows = std::move(measurement.rows);
-  }
+  Measurement measurement(arguments, loaded, *run, timing);
+  for (const std::int64_t depth : depths) ONDOL_TRY_VOID(measurement.at_depth(depth));
+  report.rows = std::move(measurement.rows);
   report.peak_rss_bytes = peak_rss_bytes();
   report.model = loaded.file->path().filename().string();
   report.device = loaded.device->description();
@@ -227,6 +247,9 @@ Result<BenchReport> bench_model(const BenchArguments& arguments) {
   report.weight_bytes_per_token = loaded.model->weight_counts().bytes_per_token();
   report.kv_bytes_per_token = loaded.info().kv_bytes_per_token(loaded.kv_dtype);
   ONDOL_TRY(report.limits, limits_beside(options));
+  if (arguments.operations && !report.limits.isa.empty()) {
+    ONDOL_TRY(report.beside_reading, measurement.beside_reading(report.limits));
+  }
   report.machine = this_machine(report.limits.isa.empty() ? std::string_view(options.device)
                                                           : report.limits.isa);
   return report;

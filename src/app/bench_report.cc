@@ -63,6 +63,25 @@ void print_operations(const BenchRow& row, const std::string& name, const device
                     100 * share(rest, total)));
 }
 
+void print_beside_reading(const DecodeBesideReading& turns) {
+  const Spread decode = spread(turns.decode_bytes_per_s);
+  const Spread read = spread(turns.read_bytes_per_s);
+  const Spread shares = spread(turns.shares);
+  print(fmt::format(
+      "\ndecoding and reading memory in turn, {} times: decode {:.1f} GB/s ({:.1f} to {:.1f}), "
+      "reading {:.1f} ({:.1f} to {:.1f}), {:.0f}% of the reading beside it ({:.0f} to {:.0f})\n",
+      turns.shares.size(), decode.median / kGiga, decode.min / kGiga, decode.max / kGiga,
+      read.median / kGiga, read.min / kGiga, read.max / kGiga, 100 * shares.median,
+      100 * shares.min, 100 * shares.max));
+}
+
+boost::json::object beside_reading_json(const DecodeBesideReading& turns) {
+  return {{"turns", turns.shares.size()},
+          {"decode_bytes_per_s", spread_json(spread(turns.decode_bytes_per_s))},
+          {"read_bytes_per_s", spread_json(spread(turns.read_bytes_per_s))},
+          {"share", spread_json(spread(turns.shares))}};
+}
+
 boost::json::object row_json(const BenchRow& row, const device::Limits& limits) {
   boost::json::array samples;  // tokens/s of each repeat
   for (const double seconds : row.seconds) samples.push_back(row.all_tokens() / seconds);
@@ -141,19 +160,21 @@ boost::json::object limits_json(const device::Limits& l) {
 boost::json::object report_json(const BenchReport& report) {
   boost::json::array rows;
   for (const BenchRow& row : report.rows) rows.push_back(row_json(row, report.limits));
-  return {{"version", kVersion},
-          {"machine", machine_json(report.machine)},
-          {"model", report.model},
-          {"device", report.device},
-          {"kv_dtype", report.kv_dtype},
-          {"repeat", report.n_repeats},
-          {"load_ms", report.load_ms},
-          {"peak_rss_bytes", report.peak_rss_bytes},
-          {"weight_bytes", report.weight_bytes},
-          {"weight_bytes_per_token", report.weight_bytes_per_token},
-          {"kv_bytes_per_token", report.kv_bytes_per_token},
-          {"rows", std::move(rows)},
-          {"limits", limits_json(report.limits)}};
+  boost::json::object out = {{"version", kVersion},
+                             {"machine", machine_json(report.machine)},
+                             {"model", report.model},
+                             {"device", report.device},
+                             {"kv_dtype", report.kv_dtype},
+                             {"repeat", report.n_repeats},
+                             {"load_ms", report.load_ms},
+                             {"peak_rss_bytes", report.peak_rss_bytes},
+                             {"weight_bytes", report.weight_bytes},
+                             {"weight_bytes_per_token", report.weight_bytes_per_token},
+                             {"kv_bytes_per_token", report.kv_bytes_per_token},
+                             {"rows", std::move(rows)},
+                             {"limits", limits_json(report.limits)}};
+  if (report.beside_reading) out["beside_reading"] = beside_reading_json(*report.beside_reading);
+  return out;
 }
 
 void print_report(const BenchReport& report) {
@@ -177,6 +198,7 @@ void print_report(const BenchReport& report) {
   for (const BenchRow& row : report.rows) {
     if (!row.operations.empty()) print_operations(row, row_name(row), report.limits);
   }
+  if (report.beside_reading) print_beside_reading(*report.beside_reading);
 }
 
 Result<void> append_csv(const BenchReport& report, const std::filesystem::path& path) {

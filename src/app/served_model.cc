@@ -79,6 +79,7 @@ Result<std::shared_ptr<const api::ServedModel>> load_served_model(const ModelOpt
   served->card.is_loaded = true;
   served->tokenizer = owner->tokenizer;
   served->grammar_vocabulary = text::GrammarVocabulary::build(owner->tokenizer);
+  served->grammars = std::make_shared<text::GrammarCache>();
   if (const auto chat = load_chat(*owner->file, *served); !chat) {
     spdlog::warn("{}: no chat: {}", card.id, chat.error().message());
   }

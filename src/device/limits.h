@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -34,5 +35,23 @@ struct Limits {
 /// range, kOutOfMemory.
 Result<std::vector<Limits>> measure_limits(std::string_view isa,
                                            std::span<const int> thread_counts);
+
+/// Reads memory in the way that was best for `limits`, a pass at a time: what memory gives at this
+/// moment, beside other work. Holds a buffer of limits.read_buffer_bytes and its threads.
+class MemoryReader {
+ public:
+  /// Errors: kUnsupported where `limits` are of another machine, kOutOfMemory.
+  static Result<MemoryReader> make(const Limits& limits);
+  MemoryReader(MemoryReader&&) noexcept;
+  ~MemoryReader();
+
+  /// One pass over the buffer, some milliseconds.
+  double bytes_per_s();
+
+ private:
+  struct Parts;
+  explicit MemoryReader(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
 
 }  // namespace ondol::device

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/mapped_file.h"
 #include "device/weight_cache.h"
 #include "model/quantize_weight.h"
 
@@ -202,6 +203,8 @@ Result<std::unique_ptr<device::Weight>> WeightLoader::make(const std::string& na
     };
     auto found = cache->find(wanted, rows);
     cache_failed_ = !found.has_value();
+    // The few rows that it compared came with megabytes around them.
+    if (found && *found != nullptr) MappedFile::release_pages(tensor.bytes);
     if (!found || *found != nullptr) return found;
   }
   std::unique_ptr<device::Weight> made;
@@ -209,6 +212,7 @@ Result<std::unique_ptr<device::Weight>> WeightLoader::make(const std::string& na
     ONDOL_TRY(made, device_->load_weight(tensor, use, keep_alive_));
   } else {
     ONDOL_TRY(const QuantizedTensor quantized, quantize_tensor(where, name, tensor, dtype));
+    MappedFile::release_pages(tensor.bytes);
     ONDOL_TRY(made, device_->load_weight(quantized.view, use, quantized.bytes));
   }
   if (cache != nullptr && use != WeightUse::kVector) cache->keep(wanted, *made);

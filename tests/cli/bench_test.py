@@ -71,10 +71,18 @@ class Bench(cli.CliTest):
             passes = 2 * (1 if row["test"] == "prefill" else 4)
             self.assertEqual(calls["attention"], 30 * passes)
             self.assertEqual(calls["embed"], passes)
-        self.assertNotIn("operations", self.bench("--prompt", 4, "--generate", 0)["rows"][0])
+        beside = out["beside_reading"]
+        self.assertGreater(beside["turns"], 10)
+        for spread in (beside["decode_bytes_per_s"], beside["read_bytes_per_s"], beside["share"]):
+            self.assertTrue(0 < spread["min"] <= spread["median"] <= spread["max"], spread)
+        self.assertLess(beside["share"]["median"], 2)  # weights of this size come out of caches in part
+        plain = self.bench("--prompt", 4, "--generate", 0)
+        self.assertNotIn("operations", plain["rows"][0])
+        self.assertNotIn("beside_reading", plain)
         text = self.ok("bench", "-m", SMOLLM2, "--prompt", 4, "--generate", 0, "--repeat", 1, "--operations")
         self.assertRegex(text, r"matmul q8_0 49152x576, 1 row +[0-9.]+ +[0-9.]+% ")
         self.assertIn("between them", text)
+        self.assertRegex(text, r"decoding and reading memory in turn, [0-9]+ times: decode [0-9.]+ GB/s ")
 
     def test_results_file(self):
         path = self.tmp / "results.csv"

@@ -53,6 +53,12 @@ class WeightCache(cli.CliTest):
         self.assertEqual(self.ok_json("rm", "--packed")["freed_bytes"], written.st_size)
         self.refused(USAGE, "rm", says="model")
 
+    def test_kept_weights_take_no_more_memory(self):
+        """Rows of the checkpoint that are compared with the file do not stay in memory, nor what was read around them."""
+        peaks = [self.ok_json("bench", "-m", self.model, "--prompt", 16, "--generate", 0, "--repeat", 1)["peak_rss_bytes"]
+                 for _ in range(3)]
+        self.assertLess(max(peaks[1:]), peaks[0] + 10_000_000)
+
     def test_broken_files_are_made_again(self):
         first, _ = self.start()
         path = self.files()[0]

@@ -234,6 +234,7 @@ class Chaos(serving.ServeTest):
             peer.close()
         print(f"\npages free after a client has gone: median {statistics.median(took):.1f} ms, most {max(took):.1f} ms; "
               "wanted: 100")
+        self.assertLess(sorted(took)[len(took) // 4], 100)
         self.assertLess(statistics.median(took), 1000)  # the machine may be busy with others
 
 

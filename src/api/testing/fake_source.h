@@ -64,6 +64,7 @@ inline std::shared_ptr<const ServedModel> fake_served_model(
   out->card.max_context = options.max_context;
   out->tokenizer = fake_tokenizer();
   out->grammar_vocabulary = text::GrammarVocabulary::build(out->tokenizer);
+  out->grammars = std::make_shared<text::GrammarCache>();
   auto chat = text::ChatTemplate::parse(
       "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: ", "fake");
   EXPECT_TRUE(chat.has_value());

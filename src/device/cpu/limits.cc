@@ -63,8 +63,8 @@ std::size_t buffer_bytes() {
 }
 
 /// Every page touched, by all threads.
-Result<HostMemory> make_buffer(ThreadPool& threads) {
-  ONDOL_TRY(HostMemory memory, HostMemory::make(buffer_bytes()));
+Result<HostMemory> make_buffer(ThreadPool& threads, std::size_t n_bytes) {
+  ONDOL_TRY(HostMemory memory, HostMemory::make(n_bytes));
   const auto n_pieces = static_cast<std::int64_t>(memory.size() / kPiece);
   threads.parallel_for(n_pieces, 1, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t p = begin; p < end; ++p) {
@@ -169,7 +169,7 @@ Result<std::vector<Limits>> measure_limits(std::string_view isa,
   }
   const cpu::LimitKernels& kernels = cpu::kernels_of(*chosen);
   ThreadPool all(usable_cores());
-  ONDOL_TRY(const cpu::HostMemory memory, cpu::make_buffer(all));
+  ONDOL_TRY(const cpu::HostMemory memory, cpu::make_buffer(all, cpu::buffer_bytes()));
   std::vector<Limits> out;
   for (const int n : thread_counts) {
     ThreadPool threads(n);
@@ -183,6 +183,36 @@ Result<std::vector<Limits>> measure_limits(std::string_view isa,
     out.push_back(limits);
   }
   return out;
+}
+
+struct MemoryReader::Parts {
+  const cpu::LimitKernels& kernels;
+  ThreadPool threads;
+  cpu::HostMemory memory;
+  int n_streams;
+  int prefetch_lines;
+};
+
+MemoryReader::MemoryReader(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+MemoryReader::MemoryReader(MemoryReader&&) noexcept = default;
+MemoryReader::~MemoryReader() = default;
+
+Result<MemoryReader> MemoryReader::make(const Limits& limits) {
+  const cpu::Isa* isa = cpu::find_isa(limits.isa);
+  if (isa == nullptr) {
+    return fail(ErrorCode::kUnsupported, "limits", "isa",
+                "this machine does not run it, or it has no such name", std::string(limits.isa));
+  }
+  ThreadPool all(usable_cores());
+  ONDOL_TRY(cpu::HostMemory memory, cpu::make_buffer(all, limits.read_buffer_bytes));
+  return MemoryReader(std::unique_ptr<Parts>(
+      new Parts{cpu::kernels_of(*isa), ThreadPool(limits.n_threads), std::move(memory),
+                limits.read_streams, limits.read_prefetch_lines}));
+}
+
+double MemoryReader::bytes_per_s() {
+  return cpu::read_once(parts_->kernels, parts_->memory, parts_->threads, parts_->n_streams,
+                        parts_->prefetch_lines);
 }
 
 }  // namespace ondol::device

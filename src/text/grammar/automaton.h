@@ -61,6 +61,10 @@ struct Automaton {
   std::span<const CallEdge> calls(const State& s) const {
     return std::span(call_edges).subspan(s.first_call, s.n_calls);
   }
+  std::size_t memory_bytes() const {
+    return states.size() * sizeof(State) + byte_edges.size() * sizeof(ByteEdge) +
+           token_edges.size() * sizeof(TokenEdge) + call_edges.size() * sizeof(CallEdge);
+  }
   /// Nothing follows: a call that returns here need not return at all.
   bool is_end(StateId id) const {
     const State& s = states[id];

@@ -25,6 +25,12 @@ class Grammar {
   Grammar(const Grammar&) = delete;
   Grammar& operator=(const Grammar&) = delete;
 
+  /// Of the automaton and the masks kept by now.
+  std::size_t memory_bytes() const {
+    const std::lock_guard lock(mutex);
+    return automaton.memory_bytes() + masks.bytes();
+  }
+
   const grammar::Automaton automaton;
   const std::shared_ptr<const GrammarVocabulary> vocabulary;
   const std::size_t cache_bytes;

@@ -1,5 +1,7 @@
 #include "text/grammar/structure.h"
 
+#include <fmt/format.h>
+
 namespace ondol::text {
 namespace {
 
@@ -17,7 +19,34 @@ Structure with_parts(Structure::Kind kind, std::vector<Structure> parts) {
   return out;
 }
 
+void append_key(const Structure& structure, std::string& out);
+
+// Each list begins with its length, so that no two structures read the same.
+void append_keys(const std::vector<GrammarTrigger>& triggers, std::string& out) {
+  out += fmt::format("{}>", triggers.size());
+  for (const GrammarTrigger& t : triggers) {
+    out += t.only_at_start ? '^' : '.';
+    append_key(t.trigger, out);
+    append_key(t.then, out);
+  }
+}
+
+void append_key(const Structure& structure, std::string& out) {
+  out += fmt::format("{}:{}-{}:{}:", static_cast<int>(structure.kind), structure.min, structure.max,
+                     structure.text.size());
+  out += structure.text;
+  out += fmt::format("({}", structure.parts.size());
+  for (const Structure& part : structure.parts) append_key(part, out);
+  append_keys(structure.triggers, out);
+}
+
 }  // namespace
+
+std::string structure_key(const Structure& structure) {
+  std::string out;
+  append_key(structure, out);
+  return out;
+}
 
 Structure Structure::literal(std::string bytes) {
   return with_text(Kind::kLiteral, std::move(bytes));

@@ -65,6 +65,9 @@ struct Structure {
                              std::uint32_t max_times = kUnbounded);
 };
 
+/// Equal for equal structures, and for those only.
+std::string structure_key(const Structure& structure);
+
 struct GrammarTrigger {
   /// Structure::literal (not empty, at most 256 bytes) or Structure::special_token.
   Structure trigger;

@@ -3,17 +3,18 @@
 // Everything that it made is gone when `ended` resolves; the conversation stays with the page.
 
 import * as THREE from 'three';
+import { Answers } from './answers';
+import { Arrangement } from './arrangement';
 import type { Board } from './board';
 import { Captions } from './captions';
 import { FrameClock } from './frame_clock';
 import { Interaction } from './interaction';
 import { Keyboard } from './keyboard';
-import { PanelLayer } from './layers';
+import { canvasMeasure } from './measure';
 import { Panel, type PanelActions, type PanelState } from './panel';
-import { angleFromGaze, placeInFront, placeKeyboard, type Head } from './placement';
+import { angleFromGaze } from './placement';
 import { Pointers } from './pointers';
-import { controlsOf, publish, readoutWanted } from './probe';
-import { Reading } from './reading';
+import { boardPlace, controlsOf, publish, readoutWanted } from './probe';
 import { Room } from './scene';
 import type { Scroll } from './scroll';
 import { statusOf } from './status';
@@ -21,7 +22,6 @@ import { strings, type HeadsetStrings } from './strings';
 import { Painter } from './surface';
 import { palette, type Palette } from './theme';
 import { Writing } from './writing';
-import type { Measure } from './inline';
 import type { ChatSession } from '../core/session';
 import type { Settings } from '../core/settings';
 import type { PushToTalk } from '../core/voice';
@@ -31,7 +31,6 @@ const kLongestFrame = 0.1; // seconds: what a pause may count for
 const kReadoutEvery = 45; // frames
 const kNoticeSeconds = 6;
 const kQuickLayoutMs = 2;
-const kWidthsKept = 4000; // per font
 
 export class HeadsetApp {
   readonly ended: Promise<void>;
@@ -44,16 +43,12 @@ export class HeadsetApp {
   private readonly pointers: Pointers;
   private readonly interaction: Interaction;
   private readonly writing: Writing;
-  private readonly reading: Reading;
+  private readonly arrangement: Arrangement;
+  private readonly answers: Answers;
   private readonly text: HeadsetStrings;
   private readonly palette: Palette;
-  private readonly head: Head = { position: new THREE.Vector3(), gaze: new THREE.Vector3(0, 0, -1) };
-  private readonly shownBoards: Board[] = [];
   private readonly undo: (() => void)[] = [];
   private readonly readout = readoutWanted();
-  private layer?: PanelLayer;
-  private placed = false;
-  private pinned = false;
   private captionsWanted = true;
   private stale = true; // something to show changed since the last frame
   private spoke = false;
@@ -63,7 +58,6 @@ export class HeadsetApp {
   private readonly presses: Record<string, number> = {};
   private layTurnsAt = 0;
   private turnsStale = true;
-  private wasStreaming = false;
   private finish: () => void = () => {};
 
   static async start(xr: XRSession, mode: XRSessionMode, session: ChatSession, settings: Settings, voice: PushToTalk): Promise<HeadsetApp> {
@@ -102,21 +96,21 @@ export class HeadsetApp {
       close: () => this.keyboard.hide(),
     });
     this.captions = new Captions(this.painter, this.palette, measure);
-    this.panel.board.group.visible = false; // until the head's place is known
+    this.arrangement = new Arrangement(renderer, xr, this.panel, this.keyboard);
     this.room.scene.add(this.panel.board.group, this.keyboard.board.group, this.captions.board.group);
     this.writing = new Writing(voice, {
       changed: () => this.draftChanged(),
       entered: () => this.send(),
       notice: (what, detail) => this.say(detail ?? this.text[what]),
     });
-    this.reading = new Reading(settings.language);
+    this.answers = new Answers(session, settings);
     this.interaction = new Interaction({
-      boards: () => this.shownBoards,
-      head: () => this.head,
+      boards: () => this.arrangement.shown,
+      head: () => this.arrangement.head,
       scrollOf: (board) => this.scrollOf(board),
-      movable: () => !this.pinned,
-      resize: (width, height) => this.resize(width, height),
-      moved: () => this.followPanel(),
+      movable: () => !this.arrangement.pinned,
+      resize: (width, height) => this.arrangement.resize(width, height),
+      moved: () => this.arrangement.followPanel(),
       pressed: (id) => {
         this.presses[id] = (this.presses[id] ?? 0) + 1;
       },
@@ -132,7 +126,7 @@ export class HeadsetApp {
     const changed = this.session.on((change) => {
       this.stale = true;
       this.turnsStale = true;
-      if (change.type === 'phase') this.phaseChanged();
+      if (change.type === 'phase') this.answers.phaseChanged();
     });
     const talked = this.voice.on(() => {
       this.stale = true;
@@ -143,15 +137,7 @@ export class HeadsetApp {
   }
 
   private begin(): void {
-    const space = this.renderer.xr.getReferenceSpace();
-    if (space !== null) {
-      const reset = (): void => {
-        if (!this.pinned) this.placed = false; // the headset's own "recentre"
-      };
-      space.addEventListener('reset', reset);
-      this.undo.push(() => space.removeEventListener('reset', reset));
-      this.layer = PanelLayer.attach(this.renderer, this.xr, space, this.panel.board);
-    }
+    this.undo.push(this.arrangement.begin());
     if (this.readout !== undefined) this.publishProbe();
     this.renderer.setAnimationLoop((time, frame) => this.frame(time, frame));
   }
@@ -163,9 +149,7 @@ export class HeadsetApp {
     this.clock.begin();
     const seconds = Math.min(kLongestFrame, Math.max(0, (time - this.lastTime) / 1000));
     this.lastTime = time;
-    if (this.readHead(frame)) {
-      if (!this.placed) this.recentre();
-      this.listBoards();
+    if (this.arrangement.update(frame)) {
       this.pointers.update(frame);
       this.interaction.update(this.pointers.list, seconds);
       this.update(time, seconds);
@@ -175,28 +159,12 @@ export class HeadsetApp {
     this.clock.end();
   }
 
-  private readHead(frame: XRFrame): boolean {
-    const space = this.renderer.xr.getReferenceSpace();
-    const pose = space === null ? undefined : frame.getViewerPose(space);
-    if (pose === undefined || pose === null) return false;
-    const m = pose.transform.matrix;
-    this.head.position.set(m[12] ?? 0, m[13] ?? 0, m[14] ?? 0);
-    this.head.gaze.set(-(m[8] ?? 0), -(m[9] ?? 0), -(m[10] ?? 0)).normalize();
-    return true;
-  }
-
-  private listBoards(): void {
-    this.shownBoards.length = 0;
-    if (this.keyboard.board.visible) this.shownBoards.push(this.keyboard.board);
-    if (this.panel.board.visible) this.shownBoards.push(this.panel.board);
-  }
-
   private update(time: number, seconds: number): void {
     this.panel.scroll.tick(seconds);
     if (this.changed(time)) this.takeState(time);
-    const away = angleFromGaze(this.panel.board, this.head) > kLookingAway || !this.panel.scroll.following;
+    const away = angleFromGaze(this.panel.board, this.arrangement.head) > kLookingAway || !this.panel.scroll.following;
     const writing = this.keyboard.board.visible; // below the gaze, where captions would stand
-    this.captions.update(this.captionsWanted && away && !writing, this.head, seconds);
+    this.captions.update(this.captionsWanted && away && !writing, this.arrangement.head, seconds);
   }
 
   /** Most frames change nothing that the panel says: they stop here and allocate nothing. */
@@ -211,13 +179,13 @@ export class HeadsetApp {
       this.notice = undefined;
       stale = true;
     }
-    if (this.reading.speaking !== this.spoke) stale = true;
+    if (this.answers.speaking !== this.spoke) stale = true;
     return stale;
   }
 
   private takeState(time: number): void {
     this.stale = false;
-    this.spoke = this.reading.speaking;
+    this.spoke = this.answers.speaking;
     if (this.turnsStale) this.takeTurns(time);
     this.panel.show(this.state());
     for (const grip of this.panel.board.grips) {
@@ -227,17 +195,16 @@ export class HeadsetApp {
 
   /** Text that is slow to lay out (a table of thousands of rows) is laid out less often, so that it takes an eighth of the time at most. */
   private takeTurns(time: number): void {
-    const { turns } = this.session;
     if (time < this.layTurnsAt && this.session.phase === 'streaming') {
       this.stale = true;
       return;
     }
     this.turnsStale = false;
     const began = performance.now();
-    this.panel.showTurns(turns);
+    this.panel.showTurns(this.session.turns);
     const took = performance.now() - began;
     this.layTurnsAt = took > kQuickLayoutMs ? time + 8 * took : 0;
-    const last = turns[turns.length - 1];
+    const { last } = this.answers;
     if (last?.role === 'assistant' && this.session.phase === 'streaming') this.captions.say(last.text);
   }
 
@@ -246,13 +213,12 @@ export class HeadsetApp {
     if (this.keyboard.board.visible) this.keyboard.board.paint();
     if (this.captions.board.visible) this.captions.board.paint();
     this.room.show(this.pointers.list, frame, this.renderer.xr.getReferenceSpace());
-    this.layer?.update(frame);
+    this.arrangement.show(frame);
   }
 
   private state(): PanelState {
-    const { session, writing, settings } = this;
+    const { session, writing, settings, answers } = this;
     const status = statusOf(session, this.text);
-    const last = session.turns[session.turns.length - 1];
     return {
       model: this.readoutText === '' ? settings.model : this.readoutText,
       status: this.notice?.text ?? status.status,
@@ -260,11 +226,11 @@ export class HeadsetApp {
       draft: writing.draft,
       busy: session.busy,
       failed: session.phase === 'failed',
-      answered: last?.role === 'assistant' && last.text !== '',
+      answered: answers.last?.role === 'assistant' && answers.last.text !== '',
       empty: session.turns.length === 0,
-      pinned: this.pinned,
+      pinned: this.arrangement.pinned,
       captions: this.captionsWanted,
-      speaking: this.reading.speaking,
+      speaking: answers.speaking,
       talk: this.voice.state,
     };
   }
@@ -278,13 +244,13 @@ export class HeadsetApp {
         this.captionsWanted = !this.captionsWanted;
       },
       pin: () => {
-        this.pinned = !this.pinned;
+        this.arrangement.pinned = !this.arrangement.pinned;
       },
-      recentre: () => this.recentre(),
+      recentre: () => this.arrangement.recentre(),
       leave: () => void this.xr.end(),
       starter: (text) => this.ask(text),
       speak: () => this.toggleReading(),
-      again: () => void this.again(),
+      again: () => this.again(),
       talk: () => void this.writing.talk(),
       write: () => this.write(),
       send: () => this.send(),
@@ -292,40 +258,11 @@ export class HeadsetApp {
     };
   }
 
-  private recentre(): void {
-    placeInFront(this.panel.board, this.head);
-    this.panel.board.group.visible = true;
-    this.placed = true;
-    this.followPanel();
-  }
-
-  /** The keyboard belongs under the panel, wherever that was carried. */
-  private followPanel(): void {
-    if (this.keyboard.board.visible) placeKeyboard(this.keyboard.board, this.panel.board, this.head);
-  }
-
-  private resize(width: number, height: number): void {
-    const { board } = this.panel;
-    const corner = board.worldOf(0, 0, new THREE.Vector3());
-    this.panel.resize(width, height);
-    const moved = board.worldOf(0, 0, new THREE.Vector3());
-    board.moveTo(board.group.position.clone().add(corner.sub(moved)), board.distance); // the upper left corner stays
-    this.relayer();
-    this.followPanel();
-  }
-
-  private relayer(): void {
-    if (this.layer === undefined) return;
-    const space = this.renderer.xr.getReferenceSpace();
-    this.layer.dispose();
-    this.layer = space === null ? undefined : PanelLayer.attach(this.renderer, this.xr, space, this.panel.board);
-  }
-
   private write(): void {
     if (this.voice.state === 'recording') return void this.writing.talk();
     if (this.writing.openSystemKeyboard(this.xr)) return;
     this.keyboard.open(this.writing.draft);
-    this.followPanel();
+    this.arrangement.followPanel();
   }
 
   private send(): void {
@@ -338,29 +275,18 @@ export class HeadsetApp {
   }
 
   private ask(text: string): void {
-    this.reading.stop();
     this.notice = undefined;
     this.panel.scroll.toEnd();
-    void this.session.send(text);
+    this.answers.ask(text);
   }
 
-  private async again(): Promise<void> {
-    this.reading.stop();
+  private again(): void {
     this.panel.scroll.toEnd();
-    await this.session.retry();
+    this.answers.again();
   }
 
   private toggleReading(): void {
-    if (this.reading.speaking) return this.reading.stop();
-    const last = this.session.turns[this.session.turns.length - 1];
-    if (last !== undefined && !this.reading.read(last.text)) this.say(this.text.noSpeech);
-  }
-
-  private phaseChanged(): void {
-    const last = this.session.turns[this.session.turns.length - 1];
-    const finished = this.session.phase === 'idle' && last?.role === 'assistant' && last.stopped !== true && this.wasStreaming;
-    this.wasStreaming = this.session.phase === 'streaming';
-    if (finished && this.settings.readAloud) this.reading.read(last.text);
+    if (!this.answers.toggleReading()) this.say(this.text.noSpeech);
   }
 
   private draftChanged(): void {
@@ -384,17 +310,18 @@ export class HeadsetApp {
   }
 
   private publishProbe(): void {
+    const { head } = this.arrangement;
     const boards: Record<string, Board> = { panel: this.panel.board, keyboard: this.keyboard.board, captions: this.captions.board };
     publish({
       clock: this.clock,
       paint: this.painter.count,
       drawCalls: () => this.renderer.info.render.calls,
-      controls: () => controlsOf(this.shownBoards, this.head.position),
+      controls: () => controlsOf(this.arrangement.shown, head.position),
       board: (name) => boardPlace(boards[name]),
-      head: () => ({ at: this.head.position.toArray(), gaze: this.head.gaze.toArray() }),
+      head: () => ({ at: head.position.toArray(), gaze: head.gaze.toArray() }),
       labels: () => Object.fromEntries(Object.values(boards).flatMap((board) => board.widgets.map((widget) => [widget.id, widget.label]))),
       presses: this.presses,
-      layered: () => this.layer !== undefined,
+      layered: () => this.arrangement.layered,
       scroll: () => ({ position: this.panel.scroll.position, end: this.panel.transcript.end }),
     });
     this.undo.push(() => publish(undefined));
@@ -403,10 +330,10 @@ export class HeadsetApp {
   private dispose(): void {
     this.renderer.setAnimationLoop(null);
     for (const undo of this.undo.splice(0)) undo();
-    this.reading.stop();
+    this.answers.dispose();
     this.writing.dispose();
     this.pointers.dispose();
-    this.layer?.dispose();
+    this.arrangement.dispose();
     for (const part of [this.panel, this.keyboard.board, this.captions.board, this.room]) part.dispose();
     this.renderer.dispose();
     this.renderer.forceContextLoss();
@@ -429,28 +356,4 @@ async function floorOrEye(xr: XRSession): Promise<XRReferenceSpaceType> {
 function chosenTheme(settings: Settings): 'dark' | 'light' {
   if (settings.theme !== 'system') return settings.theme;
   return matchMedia('(prefers-color-scheme: light)').matches ? 'light' : 'dark';
-}
-
-function boardPlace(board: Board | undefined): { corners: [number, number, number][]; distance: number } | undefined {
-  if (board === undefined || !board.visible) return undefined;
-  const corners = [[0, 0], [board.width, 0], [0, board.height], [board.width, board.height]] as const;
-  return { corners: corners.map(([u, v]) => board.worldOf(u, v, new THREE.Vector3()).toArray()), distance: board.distance };
-}
-
-/** Text widths, remembered: the same words come again and again while an answer grows. */
-function canvasMeasure(): Measure {
-  const context = document.createElement('canvas').getContext('2d');
-  if (context === null) throw new Error('no 2D canvas');
-  const fonts = new Map<string, Map<string, number>>();
-  return (text, face) => {
-    let widths = fonts.get(face);
-    if (widths === undefined) fonts.set(face, (widths = new Map()));
-    const known = widths.get(text);
-    if (known !== undefined) return known;
-    if (context.font !== face) context.font = face;
-    const { width } = context.measureText(text);
-    if (widths.size >= kWidthsKept) widths.clear();
-    widths.set(text, width);
-    return width;
-  };
 }

@@ -54,6 +54,12 @@ export function controlsOf(boards: readonly Board[], eye: THREE.Vector3): Contro
   });
 }
 
+export function boardPlace(board: Board | undefined): { corners: [number, number, number][]; distance: number } | undefined {
+  if (board === undefined || !board.visible) return undefined;
+  const corners = [[0, 0], [board.width, 0], [0, board.height], [board.width, board.height]] as const;
+  return { corners: corners.map(([u, v]) => board.worldOf(u, v, new THREE.Vector3()).toArray()), distance: board.distance };
+}
+
 export function publish(probe: Probe | undefined): void {
   (globalThis as { ondolHeadset?: Probe }).ondolHeadset = probe;
 }
