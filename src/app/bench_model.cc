@@ -48,7 +48,7 @@ void add_to(std::vector<device::OperationTime>& sums, std::vector<device::Operat
     sum->ops += time.ops;
     sum->bytes += time.bytes;
   }
-  std::ranges::stable_sort(sums, std::ranges::greater(), &device::OperationTime::seconds);
+  std::ranges::sort(sums, std::ranges::greater(), &device::OperationTime::seconds);
 }
 
 class Measurement {
