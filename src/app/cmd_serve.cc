@@ -106,6 +106,7 @@ Result<void> run_serve(ServeOptions options) {
     ONDOL_TRY_VOID(check_exposure(options, !out.keys.empty()));
     out.host_names = own_host_names(options);
     out.cors_origins = options.cors_origins;
+    out.version = kVersion;
     return out;
   }());
   ONDOL_TRY_VOID(read_sizes(options));

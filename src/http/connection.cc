@@ -195,13 +195,13 @@ void Connection::start_exchange() {
 // Answers a request that never becomes an exchange. Its end is not known for sure,
 // so nothing after it may be taken for a request: the connection closes.
 void Connection::refuse(int status, std::string_view detail) {
+  const Response response = make_refusal(host_.options(), status, detail);
   phase_ = Phase::kRefusal;
   refusal_status_ = status;
-  parser_.reset();
+  parser_.reset();  // which may own the detail
   forget_body();
   input_.clear();
   set_deadline(limits_.write_timeout_ms);
-  const Response response = make_refusal(host_.options(), status, detail);
   own_output_ += make_head(response.status, response.headers,
                            {.keep_alive = false, .content_length = response.body.size()},
                            host_.next_request_id());

@@ -1,5 +1,7 @@
 #include "http/request_parser.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
@@ -52,7 +54,7 @@ class RequestParser::Beast : public beast::http::basic_parser<true> {
   using ErrorCode = beast::error_code;
 
   void refuse(int status, std::string_view detail, ErrorCode& error) {
-    refusal = {status, detail};
+    refusal = {status, std::string(detail)};
     error = beast::http::error::bad_value;
   }
 
@@ -71,7 +73,9 @@ class RequestParser::Beast : public beast::http::basic_parser<true> {
   void on_field_impl(Field name, beast::string_view name_text, beast::string_view value,
                      ErrorCode& error) override {
     if (is_header_whole_) return;  // a trailer says nothing that we would trust
-    if (request.headers.size() == kMaxHeaders) return refuse(431, "too many headers", error);
+    if (request.headers.size() == kMaxHeaders) {
+      return refuse(431, fmt::format("more than {} headers", kMaxHeaders), error);
+    }
     request.headers.emplace_back(view(name_text), view(value));
     const std::string_view text = request.headers.back().second;
     switch (name) {
@@ -172,8 +176,8 @@ RequestParser::Progress RequestParser::feed(std::string& input) {
   return parse(input);
 }
 
-RequestParser::Progress RequestParser::refuse(int status, std::string_view detail) {
-  refusal_ = {status, detail};
+RequestParser::Progress RequestParser::refuse(int status, std::string detail) {
+  refusal_ = {status, std::move(detail)};
   return Progress::kRefused;
 }
 
@@ -188,15 +192,17 @@ RequestParser::Progress RequestParser::find_header_end(std::string& input) {
   const std::size_t n_bytes = end == std::string::npos ? input.size() : end + 4;
   if (n_bytes > limits_.max_header_bytes) {
     const bool is_target = input.find('\n') >= limits_.max_header_bytes;
-    return is_target ? refuse(414, "the request target is too long")
-                     : refuse(431, "the headers are too large");
+    return refuse(
+        is_target ? 414 : 431,
+        fmt::format("the {} more than {} bytes", is_target ? "request target has" : "headers have",
+                    limits_.max_header_bytes));
   }
   if (end == std::string::npos) {
     n_scanned_ = n_bytes < 3 ? 0 : n_bytes - 3;
     return Progress::kHeader;
   }
   const std::string_view fault = fault_of_bytes(std::string_view(input).substr(0, n_bytes));
-  if (!fault.empty()) return refuse(400, fault);
+  if (!fault.empty()) return refuse(400, std::string(fault));
   header_bytes_ = n_bytes;
   return Progress::kBody;
 }
@@ -221,13 +227,16 @@ RequestParser::Progress RequestParser::parse(std::string& input) {
   if (beast_->is_done()) return Progress::kDone;
   // What Beast leaves is an unfinished chunk header or trailer.
   if (input.size() > limits_.max_header_bytes) {
-    return refuse(431, "chunk header or trailer too large");
+    return refuse(431, fmt::format("a chunk's header or the trailer has more than {} bytes",
+                                   limits_.max_header_bytes));
   }
   return Progress::kBody;
 }
 
 RequestParser::Progress RequestParser::refuse_parse_error(bool is_limit, bool is_version) {
-  if (is_limit) return refuse(413, "the body is too large");
+  if (is_limit) {
+    return refuse(413, fmt::format("the body has more than {} bytes", limits_.max_body_bytes));
+  }
   if (is_version) return refuse(505, "only HTTP/1.0 and HTTP/1.1 are spoken");
   return refuse(400, "the request is malformed");
 }

@@ -50,11 +50,11 @@ class RequestParser {
  private:
   struct Refusal {
     int status = 0;
-    std::string_view detail;
+    std::string detail;
   };
   class Beast;
 
-  Progress refuse(int status, std::string_view detail);
+  Progress refuse(int status, std::string detail);
   Progress find_header_end(std::string& input);
   Progress parse(std::string& input);
   Progress refuse_parse_error(bool is_limit, bool is_version);

@@ -246,5 +246,21 @@ TEST(RequestParser, RandomBytesNeverEscape) {
   }
 }
 
+TEST(RequestParser, RefusalsSayTheLimit) {
+  const auto detail = [](std::string input) {
+    RequestParser parser(small_limits());
+    EXPECT_EQ(parser.feed(input), Progress::kRefused);
+    return std::string(parser.refusal_detail());
+  };
+  const std::string much(2000, 'x');
+  EXPECT_EQ(detail("GET /" + much), "the request target has more than 1024 bytes");
+  EXPECT_EQ(detail("GET / HTTP/1.1\r\nX: " + much), "the headers have more than 1024 bytes");
+  EXPECT_EQ(detail("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n"),
+            "the body has more than 1000 bytes");
+  const std::string chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  EXPECT_EQ(detail(chunked + "5;" + much),
+            "a chunk's header or the trailer has more than 1024 bytes");
+}
+
 }  // namespace
 }  // namespace ondol::http

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Ollama's own Python client against the real server."""
 import json
+import subprocess
 import unittest
 
 import ollama
@@ -51,6 +52,10 @@ class Client(serving.ServeTest):
         lines = [json.loads(line) for line in body.splitlines()]
         self.assertTrue(lines[-1]["done"])
         self.assertEqual(lines[-1]["done_reason"], "length")
+
+    def test_version(self):
+        said = subprocess.run([serving.BINARY, "--version"], capture_output=True, text=True, check=True).stdout.split()
+        self.assertEqual(self.server.get("/api/version")[2]["version"], said[-1])
 
     def test_generate_and_its_context(self):
         first = self.client.generate(serving.MODEL, "What is the capital of France?", options=GREEDY)
