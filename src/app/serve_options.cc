@@ -47,7 +47,9 @@ void add_access_options(CLI::App& command, ServeOptions& options) {
   };
   add("--host", options.host, "IP address to listen on; others than loopback need a key")
       ->capture_default_str();
-  add("--port", options.port, "Port to listen on; 0 is any free one")->capture_default_str();
+  add("--port", options.port, "Port to listen on; 0 is any free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
   add("--api-key", options.api_key,
       "The key that clients send; other users can see it here, ONDOL_API_KEY is for it too");
   add("--key-file", options.key_file, "JSON file of keys by SHA-256, each with its limits");

@@ -43,12 +43,12 @@ Response make_refusal(const ServerOptions& options, int status, std::string_view
 // read_buffer_ is left as it is: 16 KiB need not be cleared for each connection.
 // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
 Connection::Connection(ConnectionHost& host, std::unique_ptr<Transport> transport, std::string peer,
-                       bool is_excess)
+                       Kind kind)
     : host_(host),
       limits_(host.options().limits),
       transport_(std::move(transport)),
       peer_(std::move(peer)),
-      is_excess_(is_excess),
+      kind_(kind),
       timer_(transport_->socket().get_executor()) {}
 
 void Connection::start() {
@@ -59,7 +59,7 @@ void Connection::start() {
     transport_->handshake([self = shared_from_this()](error_code error, std::size_t) {
       if (self->phase_ == Phase::kClosed) return;
       if (error) return self->close(false);
-      if (self->is_excess_) return self->refuse(503, "too many connections");
+      if (self->kind_ == Kind::kExcess) return self->refuse(503, "too many connections");
       self->wait_for_request();
     });
   });
@@ -184,8 +184,9 @@ void Connection::start_exchange() {
   request.is_secure = transport_->is_secure();
   const auto id = request.header("x-request-id");
   request.id = id && is_request_id(*id) ? std::string(*id) : host_.next_request_id();
-  exchange_ = std::make_shared<ExchangeCore>(std::move(request), parser_->is_http_1_0(),
-                                             parser_->keep_alive() && !is_draining_, *this);
+  const bool keep_alive = parser_->keep_alive() && !is_draining_ && kind_ != Kind::kLate;
+  exchange_ =
+      std::make_shared<ExchangeCore>(std::move(request), parser_->is_http_1_0(), keep_alive, *this);
   phase_ = Phase::kExchange;
   clear_deadline();
   host_.dispatch(ExchangeCore::make_handle(exchange_));

@@ -47,12 +47,17 @@ class ConnectionHost {
 
 class Connection final : public std::enable_shared_from_this<Connection>, public ExchangeOwner {
  public:
-  /// `is_excess`: one more than the limit; it is answered 503 and closed.
+  enum class Kind {
+    kUsual,
+    kLate,    // came while the server drains: it gets one answer
+    kExcess,  // one more than the limit: it is answered 503
+  };
+
   /// REQUIRES: host outlives it.
   Connection(ConnectionHost& host, std::unique_ptr<Transport> transport, std::string peer,
-             bool is_excess);
+             Kind kind);
 
-  bool is_excess() const { return is_excess_; }
+  Kind kind() const { return kind_; }
 
   void start();  // any thread
   void drain();  // any thread: closes if idle, else after the exchange in progress
@@ -107,7 +112,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, public
   const Limits& limits_;
   const std::unique_ptr<Transport> transport_;
   const std::string peer_;
-  const bool is_excess_;
+  const Kind kind_;
   Phase phase_ = Phase::kHandshake;
   bool is_draining_ = false;
   bool is_peer_finished_ = false;  // it sends nothing more

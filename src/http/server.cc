@@ -121,6 +121,8 @@ class AsioServer final : public Server, public ConnectionHost {
   std::condition_variable changed_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::size_t n_excess_ = 0;
+  std::size_t n_late_ = 0;
+  bool is_draining_ = false;
   bool is_stopping_ = false;
 };
 
@@ -168,16 +170,20 @@ std::size_t AsioServer::n_connections() const {
 }
 
 bool AsioServer::drain(std::int64_t deadline_ms) {
-  stop_accepting();
+  {
+    const std::lock_guard lock(mutex_);
+    is_draining_ = true;
+  }
   for (const auto& connection : connections()) connection->drain();
   std::unique_lock lock(mutex_);
-  const auto is_empty = [this] { return connections_.empty(); };
-  if (changed_.wait_for(lock, std::chrono::milliseconds(deadline_ms), is_empty)) return true;
+  const bool in_time = changed_.wait_for(lock, std::chrono::milliseconds(deadline_ms),
+                                         [this] { return connections_.size() == n_late_; });
   lock.unlock();
+  stop_accepting();
   stop_connections();
   lock.lock();
-  changed_.wait(lock, is_empty);
-  return false;
+  changed_.wait(lock, [this] { return connections_.empty(); });
+  return in_time;
 }
 
 void AsioServer::dispatch(std::shared_ptr<Exchange> exchange) {
@@ -209,7 +215,8 @@ bool AsioServer::take_body_bytes(std::size_t n_bytes) {
 
 void AsioServer::on_closed(Connection& connection) {
   const std::lock_guard lock(mutex_);
-  if (connection.is_excess()) --n_excess_;
+  if (connection.kind() == Connection::Kind::kExcess) --n_excess_;
+  if (connection.kind() == Connection::Kind::kLate) --n_late_;
   connections_.erase(&connection);
   changed_.notify_all();
 }
@@ -236,15 +243,19 @@ void AsioServer::add(tcp::socket socket) {
   if (error || socket.set_option(tcp::no_delay(true), error)) return;
   std::shared_ptr<Connection> connection;
   {
+    using Kind = Connection::Kind;
     const std::lock_guard lock(mutex_);
     const bool is_excess = connections_.size() - n_excess_ >= options_.limits.max_connections;
     if (is_stopping_ || (is_excess && n_excess_ >= kMaxExcess)) return;
+    if (is_excess && is_draining_) return;
+    const Kind kind = is_draining_ ? Kind::kLate : (is_excess ? Kind::kExcess : Kind::kUsual);
     auto transport = tls_ ? make_tls_transport(std::move(socket), *tls_)
                           : make_plain_transport(std::move(socket));
     connection = std::make_shared<Connection>(*this, std::move(transport),
-                                              address_text(peer.address()), is_excess);
+                                              address_text(peer.address()), kind);
     connections_.emplace(connection.get(), connection);
-    if (is_excess) ++n_excess_;
+    if (kind == Kind::kExcess) ++n_excess_;
+    if (kind == Kind::kLate) ++n_late_;
   }
   connection->start();
 }

@@ -75,9 +75,11 @@ class Server {
   virtual std::uint16_t port() const = 0;
   virtual std::size_t n_connections() const = 0;
 
-  /// Accepts no connection any more, closes idle ones, and lets exchanges in
-  /// progress end; at the deadline the rest is cut. Blocks, so it is not for
-  /// callbacks and handlers. True: all ended in time.
+  /// Closes idle connections and lets exchanges in progress end; at the deadline the
+  /// rest is cut. Connections that come meanwhile get one answer each, so that the
+  /// handler can say that it is going; when the others have ended they are cut, and no
+  /// more are accepted. Blocks, so it is not for callbacks and handlers. True: all that
+  /// was in progress ended in time.
   virtual bool drain(std::int64_t deadline_ms) = 0;
 };
 

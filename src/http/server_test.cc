@@ -353,6 +353,40 @@ TEST(Server, DrainLetsExchangesEnd) {
   EXPECT_FALSE(TestClient(server.port()).is_open());
 }
 
+TEST(Server, WhoComesWhileItDrainsGetsOneAnswer) {
+  TestServer server;
+  std::atomic<bool> is_in = false;
+  std::atomic<bool> may_end = false;
+  server.on("/work", [&](const auto& exchange) {
+    is_in = true;
+    while (!may_end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    exchange->reply({200, {}, "done"});
+  });
+  TestClient busy(server.port());
+  busy.send(get("/work"));
+  ASSERT_TRUE(becomes([&] { return is_in.load(); }));
+  TestClient idle(server.port());
+  EXPECT_EQ(idle.ask(get("/hello"))->body, "hello");
+  std::atomic<bool> in_time = false;
+  std::thread drainer([&] { in_time = server.server().drain(10'000); });
+  EXPECT_TRUE(idle.is_at_end());  // it drains
+  TestClient silent(server.port());
+  for (int i = 0; i < 3; ++i) {
+    TestClient late(server.port());
+    const auto reply = late.ask(get("/hello"));
+    EXPECT_EQ(reply->body, "hello");
+    EXPECT_EQ(reply->header("Connection"), "close");
+    EXPECT_TRUE(late.is_at_end());
+  }
+  may_end = true;
+  EXPECT_EQ(busy.read_reply()->body, "done");
+  busy.close();
+  drainer.join();
+  EXPECT_TRUE(in_time);
+  EXPECT_TRUE(silent.is_at_end());  // nobody waits for it
+  EXPECT_FALSE(TestClient(server.port()).is_open());
+}
+
 TEST(Server, DrainCutsAtTheDeadline) {
   TestServer server;
   std::promise<std::shared_ptr<Exchange>> kept;

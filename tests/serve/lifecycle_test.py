@@ -124,6 +124,21 @@ class Stopping(unittest.TestCase):
         peer.close()
         self.assertEqual(server.wait(), 0)
 
+    def test_while_it_drains_it_is_not_ready(self):
+        server = serving.Server("--drain-seconds", 20)
+        peer = server.open_stream("/v1/completions", {"prompt": "Once upon", "max_tokens": 400, "stream": True,
+                                                      "ignore_eos": True})
+        peer.recv(4096)
+        server.process.send_signal(signal.SIGTERM)
+        self.assertTrue(serving.eventually(lambda: server.get("/ready")[0] == 503))
+        self.assertEqual(server.get("/health")[0], 200)
+        status, headers, body = server.post("/v1/completions", {"prompt": "Once", "max_tokens": 2})
+        self.assertEqual((status, body["error"]["code"]), (503, "shutting_down"))
+        self.assertIn("retry-after", headers)
+        self.assertIn('"finish_reason":"length"', self.read_all(peer))
+        peer.close()
+        self.assertEqual(server.wait(), 0)
+
     def test_a_second_signal_ends_at_once(self):
         server = serving.Server()
         peer = server.open_stream("/v1/chat/completions", LONG)
