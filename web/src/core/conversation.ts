@@ -25,6 +25,7 @@ export interface Message {
   attachments?: Attachment[];
   timing?: Timing;
   stopped?: boolean; // ended before the model did: by the user, or because page or server went away
+  cut?: boolean; // the model would have gone on: the longest answer or the context's end was reached
   error?: string;
 }
 
@@ -191,6 +192,7 @@ function parseMessage(value: unknown): Message | undefined {
   if (Array.isArray(value.attachments)) message.attachments = value.attachments.filter(isAttachment);
   if (isRecord(value.timing)) message.timing = parseTiming(value.timing);
   if (value.stopped === true) message.stopped = true;
+  if (value.cut === true) message.cut = true;
   if (typeof value.error === 'string') message.error = value.error;
   return message;
 }

@@ -44,6 +44,7 @@ export interface Turn {
   sibling: number; // which of them this is, from 0
   error?: string;
   stopped?: boolean;
+  cut?: boolean;
 }
 
 export type Change =
@@ -199,6 +200,7 @@ export class ChatSession {
     const path = branch(this.conversation);
     const message = emptyAnswer ?? addMessage(this.conversation, question.id, 'assistant', '');
     delete message.error;
+    delete message.cut;
     message.stopped = true; // until its end has come
     this.conversation.leaf = message.id;
     this.conversation.updatedAt = Date.now();
@@ -223,6 +225,7 @@ export class ChatSession {
       for await (const event of this.api.chat(model, messages, sampling, answer.abort.signal)) {
         if (event.type === 'end') {
           delete answer.message.stopped;
+          if (event.reason === 'length') answer.message.cut = true;
           clock.end(event.usage);
         } else {
           clock.text(event.at);
@@ -286,6 +289,7 @@ export class ChatSession {
       sibling: all.indexOf(message),
       error: message.error,
       stopped: message.stopped && this.answer?.message !== message,
+      cut: message.cut,
     };
   }
 

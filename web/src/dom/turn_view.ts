@@ -80,6 +80,7 @@ export class TurnView {
     replaceChildren(this.foot,
       turn.error !== undefined && h('p', { class: 'turn-error', role: 'alert' }, this.errorText()),
       turn.error === undefined && turn.stopped && h('p', { class: 'turn-stopped' }, t('stoppedHere')),
+      turn.error === undefined && turn.cut && h('p', { class: 'turn-stopped' }, t('cutHere')),
       h('div', { class: 'turn-actions' }, ...this.siblingArrows(), ...this.actions(), ...this.figures()),
     );
   }

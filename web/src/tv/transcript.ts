@@ -65,6 +65,7 @@ export class Transcript {
     if (turn.error) return el('p', { class: 'failure', role: 'alert' }, say(`chat.failed.${this.session.failure?.kind ?? 'refused'}` as const));
     const parts: string[] = [];
     if (turn.stopped) parts.push(say('chat.stopped'));
+    if (turn.cut) parts.push(say('chat.cut'));
     if (turn.timing && turn.timing.tokensPerSecond > 0) {
       parts.push(say('chat.timing', { rate: turn.timing.tokensPerSecond.toFixed(1), first: (turn.timing.firstTokenMs / 1000).toFixed(2) }));
     }

@@ -153,7 +153,7 @@ export class Panel {
     ring.mesh.visible = this.turns.length > 0;
     this.board.setRing(ring, rect);
     for (const widget of this.board.widgets) if (widget.look === 'card') widget.enabled = !ring.mesh.visible;
-    return new Transcript(w - 2 * margin, this.measure, this.text.stopped);
+    return new Transcript(w - 2 * margin, this.measure, this.text);
   }
 
   private header(): WidgetInit[] {

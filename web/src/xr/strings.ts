@@ -14,6 +14,7 @@ export interface HeadsetStrings {
   thinking: string;
   writing: string;
   stopped: string;
+  cut: string;
   fresh: string;
   captions: string;
   pin: string;
@@ -47,6 +48,7 @@ const en: HeadsetStrings = {
   thinking: 'Thinking…',
   writing: 'Writing…',
   stopped: 'Stopped',
+  cut: 'Cut off at its longest length',
   fresh: 'New chat',
   captions: 'Captions when you look away',
   pin: 'Pin it where it is',
@@ -80,6 +82,7 @@ const ko: HeadsetStrings = {
   thinking: '생각하는 중…',
   writing: '쓰는 중…',
   stopped: '멈췄습니다',
+  cut: '길이 제한에서 끊겼습니다',
   fresh: '새 대화',
   captions: '다른 곳을 볼 때 자막 보기',
   pin: '이 자리에 고정',

@@ -11,6 +11,13 @@ export interface ShownTurn {
   text: string;
   error?: string;
   stopped?: boolean;
+  cut?: boolean;
+}
+
+/** What stands under an answer that did not come to its own end. */
+export interface TranscriptNotes {
+  stopped: string;
+  cut: string;
 }
 
 const kTurnGap = 18 * kPixelsPerDmm;
@@ -20,6 +27,7 @@ interface Laid {
   id: string;
   text: string;
   note: string;
+  failed: boolean;
   lines: Line[];
   growing?: GrowingLayout;
 }
@@ -31,7 +39,7 @@ export class Transcript {
   private laid: Laid[] = [];
   private firstLines: number[] = [];
 
-  constructor(private readonly width: number, private readonly measure: Measure, private readonly stoppedNote: string) {}
+  constructor(private readonly width: number, private readonly measure: Measure, private readonly notes: TranscriptNotes) {}
 
   /** Gives true when lines changed. */
   update(turns: readonly ShownTurn[]): boolean {
@@ -48,10 +56,10 @@ export class Transcript {
 
   private layTurn(index: number, turn: ShownTurn): boolean {
     const old = this.laid[index];
-    const note = turn.error ?? (turn.stopped === true ? this.stoppedNote : '');
+    const note = turn.error ?? (turn.stopped === true ? this.notes.stopped : turn.cut === true ? this.notes.cut : '');
     if (old !== undefined && old.id === turn.id && old.text === turn.text && old.note === note) return false;
     const same = old !== undefined && old.id === turn.id ? old : undefined;
-    const laid: Laid = { id: turn.id, text: turn.text, note, lines: [] };
+    const laid: Laid = { id: turn.id, text: turn.text, note, failed: turn.error !== undefined, lines: [] };
     if (turn.role === 'user') {
       laid.lines = this.bubble(turn.text);
     } else {
@@ -80,7 +88,7 @@ export class Transcript {
 
   private noteLines(laid: Laid): Line[] {
     if (laid.note === '') return [];
-    const ink = laid.note === this.stoppedNote ? 'muted' : 'danger';
+    const ink = laid.failed ? 'danger' : 'muted';
     return layoutPlain(laid.note, this.width, this.measure, kDmm.small, ink, 6 * kPixelsPerDmm);
   }
 

@@ -17,6 +17,7 @@ describe('a conversation', () => {
       assert.match(await page.textContent('.figures'), /[\d.]+ tokens\/s · first token [\d,]+ ms · \d+ tokens/);
       const said = await lastAnswer(page).locator('.turn-body').textContent();
       assert.ok(said.trim().length > 10, said);
+      assert.match(await lastAnswer(page).textContent(), /Cut off here/); // forty tokens are the longest answer of these tests
       await page.waitForSelector('.row-link[aria-current]');
       await page.reload();
       await page.waitForSelector('.answer');

@@ -9,6 +9,7 @@ const chunk = (text: string) => `data: ${JSON.stringify({ choices: [{ delta: { c
 export class FakeChat {
   requests: { messages: { role: string; content: string }[]; [key: string]: unknown }[] = [];
   answers: Step[][] = [];
+  reason = 'stop';
 
   readonly fetch: typeof fetch = async (_input, init) => {
     this.requests.push(JSON.parse(String(init?.body)));
@@ -18,10 +19,10 @@ export class FakeChat {
     if (typeof first === 'object') {
       return new Response(JSON.stringify(first.body ?? { error: { message: 'no' } }), { status: first.status, headers: first.headers });
     }
-    return new Response(this.stream(steps as string[], init?.signal ?? undefined), { status: 200 });
+    return new Response(this.stream(steps as string[], this.reason, init?.signal ?? undefined), { status: 200 });
   };
 
-  private stream(steps: string[], signal?: AbortSignal): ReadableStream<Uint8Array> {
+  private stream(steps: string[], reason: string, signal?: AbortSignal): ReadableStream<Uint8Array> {
     const utf8 = new TextEncoder();
     return new ReadableStream({
       async start(controller) {
@@ -35,7 +36,7 @@ export class FakeChat {
           controller.enqueue(utf8.encode(chunk(step)));
         }
         const usage = { prompt_tokens: 7, completion_tokens: steps.length, prompt_tokens_details: { cached_tokens: 2 } };
-        controller.enqueue(utf8.encode(`data: ${JSON.stringify({ choices: [{ delta: {}, finish_reason: 'stop' }] })}\n\n`));
+        controller.enqueue(utf8.encode(`data: ${JSON.stringify({ choices: [{ delta: {}, finish_reason: reason }] })}\n\n`));
         controller.enqueue(utf8.encode(`data: ${JSON.stringify({ choices: [], usage })}\n\ndata: [DONE]\n\n`));
         signal?.removeEventListener('abort', abort);
         controller.close();

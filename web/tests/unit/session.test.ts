@@ -35,6 +35,18 @@ describe('ChatSession', () => {
     expect(session.title).toBe('Hi');
   });
 
+  it('says of an answer that it was cut at its longest length', async () => {
+    chat.reason = 'length';
+    await session.send('Hi');
+    expect(session.turns[1]).toMatchObject({ text: 'fine', cut: true, stopped: undefined });
+    const again = new ChatSession(session.api, store, settings);
+    await again.open(session.id);
+    expect(again.turns[1]).toMatchObject({ cut: true });
+    chat.reason = 'stop';
+    await session.regenerate(session.turns[1]!.id);
+    expect(session.turns[1]?.cut).toBeFalsy();
+  });
+
   it('sends the branch, the system prompt, the sampling and the attachments', async () => {
     settings.systemPrompt = 'Be brief.';
     settings.sampling = { temperature: 0.5 };

@@ -139,7 +139,7 @@ describe('the transcript', () => {
   const turn = (id: string, role: 'user' | 'assistant', text: string) => ({ id, role, text });
 
   it('stacks turns without gaps or overlap, and touches only what changed', () => {
-    const transcript = new Transcript(600, measure, 'stopped');
+    const transcript = new Transcript(600, measure, { stopped: 'stopped', cut: 'cut' });
     expect(transcript.update([turn('1', 'user', 'hello'), turn('2', 'assistant', 'one\n\ntwo')])).toBe(true);
     const first = [...transcript.lines];
     expect(transcript.update([turn('1', 'user', 'hello'), turn('2', 'assistant', 'one\n\ntwo')])).toBe(false);
@@ -152,9 +152,12 @@ describe('the transcript', () => {
   });
 
   it('shrinks, and shows errors and stops', () => {
-    const transcript = new Transcript(600, measure, 'stopped');
+    const transcript = new Transcript(600, measure, { stopped: 'stopped', cut: 'cut' });
     transcript.update([turn('1', 'user', 'hello'), { ...turn('2', 'assistant', 'part'), stopped: true }]);
     expect(transcript.lines.map(textOf)).toContain('stopped');
+    transcript.update([turn('1', 'user', 'hello'), { ...turn('2', 'assistant', 'part'), cut: true }]);
+    expect(transcript.lines.map(textOf)).toContain('cut');
+    expect(transcript.lines.map(textOf)).not.toContain('stopped');
     transcript.update([turn('1', 'user', 'hello'), { ...turn('2', 'assistant', ''), error: 'away' }]);
     expect(transcript.lines.map(textOf)).toContain('away');
     transcript.update([]);
@@ -164,7 +167,7 @@ describe('the transcript', () => {
 
   it('puts the user to the right, inside the width', () => {
     for (const line of layoutPlain('w '.repeat(200), 300, measure, 17, 'text')) expect(line.runs[0]!.x).toBe(0);
-    const transcript = new Transcript(600, measure, 's');
+    const transcript = new Transcript(600, measure, { stopped: '', cut: '' });
     transcript.update([turn('1', 'user', 'hi')]);
     const fill = transcript.lines[0]!.fills[0]!;
     expect(fill.x + fill.w).toBe(600);

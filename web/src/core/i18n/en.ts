@@ -17,6 +17,7 @@ export const en = {
   greeting: 'What shall we warm up to?',
   thinking: 'Thinking',
   stoppedHere: 'Stopped here',
+  cutHere: 'Cut off here: the longest answer or the end of the context was reached',
   failureAway: 'The server cannot be reached. What was said is kept.',
   failureLocked: 'The server wants a key, or another one.',
   failureBusy: 'The server is busy. Try again in a moment.',

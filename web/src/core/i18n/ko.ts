@@ -18,6 +18,7 @@ export const ko: Record<keyof typeof en, string> = {
   greeting: '무엇부터 이야기해 볼까요?',
   thinking: '생각하는 중',
   stoppedHere: '여기서 멈췄습니다',
+  cutHere: '여기서 끊겼습니다: 답변 길이 제한이나 문맥의 끝에 이르렀습니다',
   failureAway: '서버에 연결할 수 없습니다. 나눈 대화는 보관되어 있습니다.',
   failureLocked: '서버에 키가 필요하거나 키가 맞지 않습니다.',
   failureBusy: '서버가 바쁩니다. 잠시 후 다시 시도해 주세요.',
