@@ -77,7 +77,8 @@ struct BenchReport {
   std::uint64_t kv_bytes_per_token = 0;
   std::vector<BenchRow> rows;
   device::Limits limits;  // of the same ISA and threads; isa is empty on other devices
-  std::optional<DecodeBesideReading> beside_reading;  // with `operations`, where there are limits
+  std::optional<DecodeBesideReading>
+      beside_reading;  // with `operations`, where it decodes and there are limits
 };
 
 /// Loads the model, measures every row, then the limits.

@@ -86,11 +86,12 @@ class Measurement {
   Result<DecodeBesideReading> beside_reading(const device::Limits& limits) {
     ONDOL_TRY(auto reader, device::MemoryReader::make(limits));
     const std::int64_t depth = run_.length();
+    const std::int64_t n_tokens = std::min(kTokensPerTurn, arguments_.n_generate);
     DecodeBesideReading out;
     double before = reader.bytes_per_s();
     for (std::int64_t turn = 0; turn < kTurns; ++turn) {
       bar_.update("decoding and reading", static_cast<std::uint64_t>(turn), kTurns);
-      BenchRow row{"decode", kTokensPerTurn, depth, arguments_.n_sequences, {}, {}, {}};
+      BenchRow row{"decode", n_tokens, depth, arguments_.n_sequences, {}, {}, {}};
       ONDOL_TRY_VOID(repeat(row, depth, &Measurement::decode));
       const double after = reader.bytes_per_s();
       out.decode_bytes_per_s.push_back(row.bytes_per_s());
@@ -247,7 +248,7 @@ Result<BenchReport> bench_model(const BenchArguments& arguments) {
   report.weight_bytes_per_token = loaded.model->weight_counts().bytes_per_token();
   report.kv_bytes_per_token = loaded.info().kv_bytes_per_token(loaded.kv_dtype);
   ONDOL_TRY(report.limits, limits_beside(options));
-  if (arguments.operations && !report.limits.isa.empty()) {
+  if (arguments.operations && arguments.n_generate > 0 && !report.limits.isa.empty()) {
     ONDOL_TRY(report.beside_reading, measurement.beside_reading(report.limits));
   }
   report.machine = this_machine(report.limits.isa.empty() ? std::string_view(options.device)

@@ -109,7 +109,7 @@ void add_bench(Commands& commands) {
       ->capture_default_str();
   command.add_option("--csv", arguments->csv, "Append a line for each row to this file");
   command.add_flag("--operations", arguments->operations,
-                   "Time each kind of operation too: where the time goes");
+                   "Where the time goes: each kind of operation, and decode beside reading memory");
   command.add_flag("--limits", *limits, "Measure this machine instead of a model");
   commands.add_json_flag(command, arguments->json, "Print one JSON object");
 

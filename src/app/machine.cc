@@ -27,7 +27,7 @@ std::string value_of(std::string_view text, std::string_view key) {
 }  // namespace
 
 std::string cpu_name(std::string_view cpuinfo) {
-  if (const std::string name = value_of(cpuinfo, "model name"); !name.empty()) {
+  if (std::string name = value_of(cpuinfo, "model name"); !name.empty()) {
     const std::string family = value_of(cpuinfo, "cpu family");
     if (family.empty()) return name;
     return name + " (" + family + "/" + value_of(cpuinfo, "model") + "/" +

@@ -219,7 +219,8 @@ Result<engine::SamplingParams> recommended_sampling(const ModelFile& file) {
   ONDOL_TRY_VOID(from.read("temperature", "temp", 0, 100, out.temperature));
   ONDOL_TRY_VOID(from.read("top_p", "top_p", 1e-6, 1, out.top_p));
   ONDOL_TRY_VOID(from.read("min_p", "min_p", 0, 0.999, out.min_p));
-  ONDOL_TRY_VOID(from.read("top_k", "top_k", 0, static_cast<double>(kMaxId / 2), top_k));
+  constexpr double kMaxTopK = static_cast<double>(kMaxId) / 2;
+  ONDOL_TRY_VOID(from.read("top_k", "top_k", 0, kMaxTopK, top_k));
   ONDOL_TRY_VOID(
       from.read("repetition_penalty", "penalty_repeat", 1e-3, 100, out.repetition_penalty));
   out.top_k = static_cast<std::int32_t>(top_k);

@@ -79,7 +79,7 @@ class Bench(cli.CliTest):
         plain = self.bench("--prompt", 4, "--generate", 0)
         self.assertNotIn("operations", plain["rows"][0])
         self.assertNotIn("beside_reading", plain)
-        text = self.ok("bench", "-m", SMOLLM2, "--prompt", 4, "--generate", 0, "--repeat", 1, "--operations")
+        text = self.ok("bench", "-m", SMOLLM2, "--prompt", 4, "--generate", 1, "--repeat", 1, "--operations")
         self.assertRegex(text, r"matmul q8_0 49152x576, 1 row +[0-9.]+ +[0-9.]+% ")
         self.assertIn("between them", text)
         self.assertRegex(text, r"decoding and reading memory in turn, [0-9]+ times: decode [0-9.]+ GB/s ")
