@@ -12,6 +12,7 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <condition_variable>
+#include <future>
 #include <limits>
 #include <mutex>
 #include <random>
@@ -265,11 +266,19 @@ void AsioServer::stop_accepting() {
     const std::lock_guard lock(mutex_);
     is_stopping_ = true;
   }
-  asio::post(acceptor_.get_executor(), [this] {
+  std::promise<void> closed;
+  const auto close = [&] {
     error_code ignored;
     std::ignore = acceptor_.close(ignored);
     accept_retry_.cancel();
-  });
+    closed.set_value();
+  };
+  if (io_threads_.empty()) {
+    close();  // it never listened
+  } else {
+    asio::post(acceptor_.get_executor(), close);
+  }
+  closed.get_future().wait();
 }
 
 void AsioServer::stop_connections() {

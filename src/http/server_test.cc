@@ -411,7 +411,7 @@ TEST(Server, DrainCutsAtTheDeadline) {
 
 TEST(Server, BadOptions) {
   const auto code = [](const ServerOptions& options) {
-    auto started = Server::start(options, [](auto) {});
+    auto started = Server::start(options, [](const auto&) {});
     return started ? ErrorCode::kInternal : started.error().code;
   };
   ServerOptions options;

@@ -36,7 +36,7 @@ TestServer::TestServer(ServerOptions options) {
                     done.bytes_sent, done.duration_ms, done.is_cut});
     changed_.notify_all();
   };
-  auto started = Server::start(options, [this](std::shared_ptr<Exchange> e) { handle(e); });
+  auto started = Server::start(options, [this](const std::shared_ptr<Exchange>& e) { handle(e); });
   EXPECT_TRUE(started) << (started ? "" : started.error().message());
   if (!started) return;
   server_ = *std::move(started);

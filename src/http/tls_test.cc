@@ -33,7 +33,7 @@ class Tls : public ::testing::Test {
   }
 
   Error start_error() const {
-    auto started = Server::start(options_, [](auto) {});
+    auto started = Server::start(options_, [](const auto&) {});
     EXPECT_FALSE(started);
     return started ? Error{} : started.error();
   }
@@ -41,7 +41,7 @@ class Tls : public ::testing::Test {
   std::vector<std::string> warnings() {
     std::vector<std::string> out;
     options_.on_warning = [&out](const std::string& text) { out.push_back(text); };
-    EXPECT_TRUE(Server::start(options_, [](auto) {}));
+    EXPECT_TRUE(Server::start(options_, [](const auto&) {}));
     options_.on_warning = nullptr;
     return out;
   }
