@@ -54,7 +54,7 @@ std::vector<OperationTime> TimingDevice::take() {
     out.push_back(std::move(time));
   }
   times_.clear();
-  std::ranges::stable_sort(out, std::ranges::greater(), &OperationTime::seconds);
+  std::ranges::sort(out, std::ranges::greater(), &OperationTime::seconds);
   return out;
 }
 

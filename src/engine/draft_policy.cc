@@ -20,6 +20,7 @@ constexpr std::array<double, kEvidenceKinds> kUsual = {0.15, 0.3, 0.5, 0.65, 0.8
 struct Guess {
   double gain = 0;         // expected tokens
   std::size_t chance = 0;  // whose
+  std::size_t number = 0;  // among all
 };
 
 }  // namespace
@@ -47,13 +48,14 @@ Choice choose_guesses(std::span<const Chance> chances, std::int64_t budget,
   for (std::size_t i = 0; i < chances.size(); ++i) {
     double gain = 1;
     for (std::int64_t j = 0; j < chances[i].n_tokens; ++j) {
-      guesses.push_back({gain *= chances[i].acceptance, i});
+      guesses.push_back({gain *= chances[i].acceptance, i, guesses.size()});
     }
   }
   // Gains of one sequence fall (or stay), so the best n guesses hold no guess
-  // without those before it: the sort is stable.
-  std::stable_sort(guesses.begin(), guesses.end(),
-                   [](const Guess& a, const Guess& b) { return a.gain > b.gain; });
+  // without those before it: of equal ones the earlier comes first.
+  std::sort(guesses.begin(), guesses.end(), [](const Guess& a, const Guess& b) {
+    return a.gain != b.gain ? a.gain > b.gain : a.number < b.number;
+  });
   guesses.resize(std::min(guesses.size(), static_cast<std::size_t>(budget)));
 
   double n_tokens = static_cast<double>(chances.size());

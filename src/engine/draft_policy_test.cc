@@ -103,7 +103,8 @@ TEST(ChooseGuesses, IsTheBestOfAllChoices) {
       for (std::int64_t rest = number; n_guesses.size() < chances.size(); rest /= 5) {
         n_guesses.push_back(rest % 5);
       }
-      bool is_allowed = std::accumulate(n_guesses.begin(), n_guesses.end(), 0) <= budget;
+      bool is_allowed =
+          std::accumulate(n_guesses.begin(), n_guesses.end(), std::int64_t{0}) <= budget;
       for (std::size_t i = 0; i < chances.size(); ++i) {
         is_allowed &= n_guesses[i] <= chances[i].n_tokens;
       }

@@ -46,8 +46,8 @@ std::vector<TokenLogprob> top_logprobs(std::span<const float> logits, std::int32
   for (const Candidate& c : candidates) {
     top.push_back({c.token, static_cast<float>(c.logit - log_total)});
   }
-  std::stable_sort(top.begin(), top.end(), [](const TokenLogprob& a, const TokenLogprob& b) {
-    return a.logprob > b.logprob;
+  std::sort(top.begin(), top.end(), [](const TokenLogprob& a, const TokenLogprob& b) {
+    return a.logprob != b.logprob ? a.logprob > b.logprob : a.token < b.token;
   });
   return top;
 }

@@ -210,7 +210,7 @@ TEST_F(PrefixCacheTest, BrokenPagesAreComputedAnew) {
       wait_for_pages(27);
     }
     const auto files = folder_.pages("pages");
-    const auto& victim = files[static_cast<std::size_t>(round * 3)];
+    const auto& victim = files[static_cast<std::size_t>(round) * 3];
     if (round % 3 == 0) {
       std::filesystem::remove(victim);
     } else if (round % 3 == 1) {

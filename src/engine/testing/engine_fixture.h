@@ -116,7 +116,7 @@ inline std::vector<std::int32_t> expected_tokens(const GenerationRequest& reques
 
 class EngineTest : public testing::Test {
  protected:
-  std::unique_ptr<Engine> start(EngineOptions options, std::function<void()> before = {}) {
+  std::unique_ptr<Engine> start(const EngineOptions& options, std::function<void()> before = {}) {
     auto model = std::make_unique<FakeModel>(512, options.max_batch_tokens, std::move(before));
     auto engine = Engine::start(std::move(model), device_, options);
     EXPECT_TRUE(engine) << engine.error().message();
