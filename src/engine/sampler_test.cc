@@ -43,8 +43,9 @@ void keep_sorted(Probabilities& p, double mass, std::size_t max_count, Key key) 
   for (std::size_t i = 0; i < p.size(); ++i) {
     if (p[i] > 0) order.push_back(i);
   }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return key(a) != key(b) ? key(a) < key(b) : a < b;
+  });
   double sum = 0;
   std::size_t n_kept = 0;
   while (n_kept < order.size() && n_kept < max_count && sum < mass) sum += p[order[n_kept++]];
@@ -262,8 +263,9 @@ TEST(Filters, KeepWhatSortingWouldKeep) {
 
     const auto top_k = static_cast<std::int32_t>(1 + random() % (n + 3));
     std::vector<Candidate> sorted = before;
-    std::stable_sort(sorted.begin(), sorted.end(),
-                     [](const Candidate& a, const Candidate& b) { return a.logit > b.logit; });
+    std::sort(sorted.begin(), sorted.end(), [](const Candidate& a, const Candidate& b) {
+      return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
+    });
     sorted.resize(std::min(sorted.size(), static_cast<std::size_t>(top_k)));
     std::set<std::int32_t> expected;
     for (const Candidate& c : sorted) expected.insert(c.token);
