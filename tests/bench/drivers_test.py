@@ -70,9 +70,15 @@ class Rounds(unittest.TestCase):
         self.assertEqual(peer.of("decode"), ([25.0] * 3, {"fast": 0}))
         self.assertEqual(peer.of("first_token"), (None, None))
 
+    def test_a_setting_is_a_name_and_a_value(self):
+        self.assertEqual(run.setting("a=b=c"), ("a", "b=c"))
+        for text in ("x", "=1", ""):
+            with self.assertRaises(argparse.ArgumentTypeError):
+                run.setting(text)
+
     def test_settings_can_be_left_out(self):
         del self.log[:]
-        run.run_case(CASE, self.everyone, pathlib.Path("m"), {}, options(rounds=1, setting=["fast=2"]))
+        run.run_case(CASE, self.everyone, pathlib.Path("m"), {}, options(rounds=1, setting=[run.setting("fast=2")]))
         self.assertEqual(self.log, [("ondol",), ("peer", 2), ("broken",)])
 
     def test_a_case_can_follow_another(self):
