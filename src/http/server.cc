@@ -266,19 +266,19 @@ void AsioServer::stop_accepting() {
     const std::lock_guard lock(mutex_);
     is_stopping_ = true;
   }
-  std::promise<void> closed;
-  const auto close = [&] {
+  const auto closed = std::make_shared<std::promise<void>>();
+  const auto close = [this, closed] {
     error_code ignored;
     std::ignore = acceptor_.close(ignored);
     accept_retry_.cancel();
-    closed.set_value();
+    closed->set_value();
   };
   if (io_threads_.empty()) {
     close();  // it never listened
   } else {
     asio::post(acceptor_.get_executor(), close);
   }
-  closed.get_future().wait();
+  closed->get_future().wait();
 }
 
 void AsioServer::stop_connections() {

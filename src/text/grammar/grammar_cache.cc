@@ -9,7 +9,9 @@ std::shared_ptr<const Grammar> GrammarCache::find(std::string_view key) {
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return nullptr;
   entries_.splice(entries_.begin(), entries_, found->second);
-  return entries_.front().grammar;
+  auto grammar = entries_.front().grammar;
+  shrink();
+  return grammar;
 }
 
 void GrammarCache::keep(std::string key, std::shared_ptr<const Grammar> grammar) {

@@ -3,8 +3,8 @@
 // the masks along that earlier answers computed.
 //
 // Owner: a served model, with whose vocabulary all of them are compiled. Threads: any.
-// Memory: at most the limits below, the least recently used leave first; a request that uses a
-// grammar keeps it as long as it needs it.
+// Memory: at most the limits below, counted at each call since masks grow in between; the least
+// recently used leave first. A request that uses a grammar keeps it as long as it needs it.
 #pragma once
 
 #include <cstddef>

@@ -50,6 +50,9 @@ TEST(GrammarCache, MasksThatGrewAreCounted) {
   const auto grammar = compile(Structure::json_schema("{}"));
   ASSERT_NE(grammar, nullptr);
   const std::size_t before = grammar->memory_bytes();
+  GrammarCache cache({.bytes = before + 1});
+  cache.keep("a", grammar);
+  EXPECT_NE(cache.find("a"), nullptr);
   GrammarMatcher matcher(grammar);
   std::vector<std::uint32_t> bits(matcher.vocabulary().n_mask_words());
   for (const char* text : {"{", "\"a\"", ":", "[1", ",", "{\"b\":", "\"c"}) {
@@ -57,6 +60,8 @@ TEST(GrammarCache, MasksThatGrewAreCounted) {
     matcher.fill(bits);
   }
   EXPECT_GT(grammar->memory_bytes(), before);
+  EXPECT_NE(cache.find("a"), nullptr);  // given once more, and let go
+  EXPECT_EQ(cache.find("a"), nullptr);
 }
 
 TEST(GrammarCache, ManyThreads) {
