@@ -13,7 +13,7 @@ let browser;
 
 before(async () => {
   server = await startServer({ env: { ONDOL_API_KEY: kKey } });
-  browser = await launchBrowser();
+  browser = await launchBrowser([], { webgl: false });
 });
 
 after(async () => {

@@ -37,7 +37,7 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ondol-webos-'));
   shell = unpack();
   server = await startServer();
-  browser = await launchBrowser();
+  browser = await launchBrowser([], { webgl: false });
 });
 
 after(async () => {

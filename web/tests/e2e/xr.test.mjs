@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { closePage, screenshot } from './harness/browser.mjs';
-import { click, control, frames, label } from './xr_device.mjs';
+import { closePage } from './harness/browser.mjs';
+import { click, control, frames, label, picture } from './xr_device.mjs';
 import { converse, enter, open, start, stop } from './xr_harness.mjs';
 
 before(start);
@@ -256,21 +256,21 @@ describe('pictures', () => {
   ];
   for (const [name, mode, query, kind] of kCases) {
     it(name, () =>
-      within({ query, width: 960, height: 720 }, mode, async (page) => {
+      within({ query, device: { gpu: 'still' }, width: 960, height: 720 }, mode, async (page) => {
         await page.evaluate(() => {
           document.documentElement.style.background = 'fixed linear-gradient(#cfd6da, #e9e2d8 55%, #b89f86 55%, #8f7861)'; // stands in for a room
           for (const button of document.querySelectorAll('button')) button.hidden = true;
         });
         await page.evaluate((kind) => window.body.use(kind), kind);
         await frames(page, 2);
-        await screenshot(page, `${name}-empty`);
+        await picture(page, `${name}-empty`);
         await converse(page, kAnswer);
         const { at } = await control(page, 'again');
         await page.evaluate(([kind, at]) => window.body.aim(kind, at), [kind, at]);
-        await screenshot(page, `${name}-answer`);
+        await picture(page, `${name}-answer`);
         await click(page, kind, 'field');
         await page.evaluate(() => window.body.look([0, 1.6, 0], [0, 1.1, -1]));
-        await screenshot(page, `${name}-keyboard`);
+        await picture(page, `${name}-keyboard`);
       }));
   }
 });

@@ -3,17 +3,95 @@
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { screenshot } from './harness/browser.mjs';
 
 const require = createRequire(import.meta.url);
 const kEmulator = readFileSync(require.resolve('iwer/build/iwer.min.js'), 'utf8');
 
-/** Scripts for openPage(): the emulated device. `stereo` renders both eyes. */
-export function headset({ systemKeyboard = false, stereo = false } = {}) {
+/**
+ * Scripts for openPage(): the emulated device. `stereo` renders both eyes. `gpu` says what the software that stands in for one does:
+ * 'idle' nothing, for tests that do not look; 'still' what makes a picture, once window.body.seen is set (see picture()); for both,
+ * frames come when a test waits for them, and then at once. 'whole' is as the app wants it, and 'coarse' is that without mipmaps and
+ * anisotropy, which are most of a frame's cost here (a set of mipmaps of the whole panel for each key that lights up) and none of the page's.
+ */
+export function headset({ systemKeyboard = false, stereo = false, gpu = 'idle' } = {}) {
   const device = `(${makeDevice})(${JSON.stringify({ systemKeyboard, stereo })})`;
-  return [{ content: kEmulator }, { content: device }, { content: `(${makeBody})()` }];
+  const scripts = [kEmulator, device, `(${makeBody})()`];
+  if (gpu === 'idle' || gpu === 'coarse') scripts.push(`(${spareMipmaps})()`);
+  if (gpu === 'idle') scripts.push(`(${spareUploads})()`);
+  if (gpu === 'idle' || gpu === 'still') scripts.push(`(${spareFrames})()`);
+  return scripts.map((content) => ({ content }));
 }
 
-/* The following two run in the page. */
+/* The following run in the page. */
+
+function spareMipmaps() {
+  const gl = WebGL2RenderingContext.prototype;
+  const setParameter = gl.texParameteri;
+  gl.texParameteri = function (target, name, value) {
+    setParameter.call(this, target, name, name === gl.TEXTURE_MIN_FILTER ? gl.LINEAR : value);
+  };
+  gl.texParameterf = () => undefined; // anisotropy
+  gl.generateMipmap = () => undefined;
+}
+
+function spareUploads() {
+  const gl = WebGL2RenderingContext.prototype;
+  gl.texSubImage2D = () => undefined;
+  // The emulator asks for what it clears with, each time a round trip through all that the GPU has still to do.
+  const cleared = { [gl.COLOR_CLEAR_VALUE]: [0, 0, 0, 0], [gl.DEPTH_CLEAR_VALUE]: 1, [gl.STENCIL_CLEAR_VALUE]: 0 };
+  const getParameter = gl.getParameter;
+  gl.getParameter = function (name) {
+    return cleared[name] ?? getParameter.call(this, name);
+  };
+}
+
+/**
+ * Nothing reaches the canvas that is not seen, so that no frame waits for the compositor. The session's clock says that they come 60
+ * times a second.
+ */
+function spareFrames() {
+  const kFrameMs = 1000 / 60;
+  const gl = WebGL2RenderingContext.prototype;
+  for (const name of ['clear', 'drawElements', 'drawElementsInstanced']) {
+    const draw = gl[name];
+    gl[name] = function (...all) {
+      if (window.body.seen) draw.apply(this, all);
+    };
+  }
+
+  const channel = new MessageChannel(); // a timer would wait for 4 ms
+  let posted = false;
+  let due = [];
+  const run = () => {
+    posted = false;
+    const callbacks = due;
+    due = [];
+    for (const callback of callbacks) callback(performance.now());
+  };
+  channel.port1.onmessage = run;
+  window.body.hurry = () => {
+    if (!posted) channel.port2.postMessage(0);
+    posted = true;
+  };
+  window.requestAnimationFrame = (callback) => {
+    if (due.push(callback) > 1) return 0;
+    if (window.body.awaited > 0) window.body.hurry();
+    else setTimeout(run, kFrameMs);
+    return 0;
+  };
+
+  let time = performance.now();
+  let last;
+  const request = IWER.XRSession.prototype.requestAnimationFrame;
+  IWER.XRSession.prototype.requestAnimationFrame = function (callback) {
+    return request.call(this, (_, frame) => {
+      if (frame !== last) time += kFrameMs;
+      last = frame;
+      callback(time, frame);
+    });
+  };
+}
 
 function makeDevice({ systemKeyboard, stereo }) {
   // The emulator's sessions never say that there is a keyboard.
@@ -27,11 +105,17 @@ function makeBody() {
   const kEye = [0, 1.6, 0];
   const kHand = { left: [-0.25, 1.25, -0.3], right: [0.25, 1.25, -0.3] };
   /** The next frame of the session, in which `use` runs; nothing once the session has ended. */
-  const frame = (use = () => undefined) => new Promise((resolve) => {
-    if (window.xrSession === undefined) return resolve(undefined);
-    window.xrSession.addEventListener('end', () => resolve(undefined), { once: true });
-    window.xrSession.requestAnimationFrame((_, xrFrame) => resolve(use(xrFrame)));
-  });
+  const frame = async (use = () => undefined) => {
+    if (window.xrSession === undefined) return undefined;
+    window.body.awaited++;
+    window.body.hurry();
+    const result = await new Promise((resolve) => {
+      window.xrSession.addEventListener('end', () => resolve(undefined), { once: true });
+      window.xrSession.requestAnimationFrame((_, xrFrame) => resolve(use(xrFrame)));
+    });
+    window.body.awaited--;
+    return result;
+  };
   const frames = async (count) => {
     for (let i = 0; i < count; i++) await frame();
   };
@@ -150,7 +234,7 @@ function makeBody() {
     return [tip.x - hand.position.x, tip.y - hand.position.y, tip.z - hand.position.z];
   };
 
-  window.body = { kEye, use, aim, hold, stick, drag, look, pinch, poke, frames };
+  window.body = { kEye, use, aim, hold, stick, drag, look, pinch, poke, frames, seen: false, awaited: 0, hurry: () => undefined };
 }
 
 /* The rest runs in the test. */
@@ -163,6 +247,16 @@ export async function entered(page) {
 
 export function frames(page, count) {
   return page.evaluate((n) => window.body.frames(n), count);
+}
+
+/** A picture of what one sees, in tests with a 'still' GPU: one frame is drawn, and stays on the canvas. */
+export async function picture(page, name) {
+  await page.evaluate(async () => {
+    window.body.seen = true;
+    await window.body.frames(1);
+    window.body.seen = false;
+  });
+  await screenshot(page, name);
 }
 
 /** A control as the app places it: { id, at, width, height }, sizes in dmm. */

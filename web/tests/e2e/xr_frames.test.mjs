@@ -49,7 +49,7 @@ before(start);
 after(stop);
 
 it(`stays below ${kLimitMs} ms (p95) over ${kFrames} frames of streaming, below 50 draw calls, and does not pile up memory`, async (test) => {
-  const page = await open({ query: 'readout', device: { stereo: true }, width: 320, height: 180 });
+  const page = await open({ query: 'readout', device: { stereo: true, gpu: 'coarse' }, width: 320, height: 180 });
   await enter(page);
   await page.evaluate(() => window.body.use('hand'));
   const cdp = await page.context().newCDPSession(page);
