@@ -31,6 +31,8 @@ export default defineConfig({
     include: ['tests/unit/**/*.test.ts'],
     setupFiles: ['tests/unit/setup.ts'],
     reporters: ['dot'],
+    pool: 'threads',
+    isolate: false, // each file brings its own page; starting a worker for each would take half of the time
     testTimeout: 30_000, // jsdom is slow on a busy machine
   },
 });

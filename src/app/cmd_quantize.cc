@@ -145,6 +145,7 @@ q8_0), which the summary says. Metadata is copied. The new file appears when it 
   command
       .add_option("--threads", arguments->threads,
                   "Threads; 0 is one per core this process may use")
+      ->envname("ONDOL_THREADS")
       ->check(CLI::Range(0, kMaxThreads))
       ->capture_default_str();
   command.add_flag("--force", arguments->force, "Replace the file if it is there");

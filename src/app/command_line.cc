@@ -42,6 +42,7 @@ Environment:
   ONDOL_WEIGHT_CACHE_MAX     how much of them, as 500MB or 20GB (the default is 32GB)
   ONDOL_LOG                  diagnostics on stderr: debug, info, warn (the default), error
   ONDOL_ISA                  force an instruction set, as --isa does
+  ONDOL_THREADS              how many threads compute, as --threads does
   HF_ENDPOINT, HF_TOKEN      for hf: names; the token is sent to the endpoint only
 )";
 

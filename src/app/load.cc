@@ -168,6 +168,7 @@ void add_load_options(CLI::App& command, ModelOptions& options) {
       ->capture_default_str();
   command
       .add_option("--threads", options.threads, "Threads; 0 is one per core this process may use")
+      ->envname("ONDOL_THREADS")
       ->check(CLI::Range(0, kMaxThreads))
       ->capture_default_str();
   command.add_option("--isa", options.isa, "Force an instruction set of the cpu device");

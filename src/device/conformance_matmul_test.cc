@@ -62,14 +62,20 @@ void expect_product(const Floats& got, const Floats& want, const Floats& x, cons
   const Floats w = decoded(host);
   const std::int64_t n_tokens = std::ssize(x) / host.n_cols;
   ASSERT_EQ(got.size(), want.size()) << label;
+  Floats norm_x;
+  Floats max_x;
+  for (std::int64_t t = 0; t < n_tokens; ++t) {
+    norm_x.push_back(norm(row(x, t, host.n_cols)));
+    max_x.push_back(max_abs(row(x, t, host.n_cols)));
+  }
   for (std::int64_t o = 0; o < host.n_rows; ++o) {
     const float norm_w = norm(row(w, o, host.n_cols));
     for (std::int64_t t = 0; t < n_tokens; ++t) {
-      const auto x_row = row(x, t, host.n_cols);
+      const auto token = static_cast<std::size_t>(t);
       const auto at = static_cast<std::size_t>(t * host.n_rows + o);
-      const float rounding = tolerance::kFloatSum * norm(x_row) * norm_w;
+      const float rounding = tolerance::kFloatSum * norm_x[token] * norm_w;
       const float sigma = tolerance::int8_activations(host.dtype)
-                              ? tolerance::int8_sigma(max_abs(x_row), norm_w)
+                              ? tolerance::int8_sigma(max_x[token], norm_w)
                               : 0.0F;
       const float error = std::abs(got[at] - want[at]);
       ASSERT_TRUE(error <= rounding + tolerance::kInt8Sigmas * sigma)

@@ -16,7 +16,7 @@ import cli
 from cli import BROKEN_FILE, DATA, LIMIT, NOT_FOUND, ROOT, SMOLLM2, UNSUPPORTED, USAGE
 
 QUESTION = "Name the capital city of France."
-GREEDY = ["--temp", "0", "-n", "24"]
+GREEDY = ["--temp", "0", "-n", "12"]
 
 
 class Terminal:

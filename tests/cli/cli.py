@@ -27,7 +27,8 @@ class CliTest(unittest.TestCase):
         self.env = {k: v for k, v in os.environ.items()
                     if not k.startswith(("ONDOL_", "HF_", "XDG_")) and not k.lower().endswith("_proxy")}
         self.env.update(ONDOL_HOME=str(self.home), HOME=str(self.tmp), LC_ALL="C.UTF-8",
-                        ONDOL_WEIGHT_CACHE="off")  # each test would write its own
+                        ONDOL_WEIGHT_CACHE="off",  # each test would write its own
+                        ONDOL_THREADS="1")  # suites run beside each other, and threads that wait for a core spin
 
     def run_ondol(self, *arguments, stdin="", env=None, timeout=120):
         return subprocess.run([BINARY, *map(str, arguments)], input=stdin, env={**self.env, **(env or {})},

@@ -103,12 +103,13 @@ def sentence_piece(spec, space_prefix, add_bos, add_eos=False):
 
 def complete_merges(spec):
     """Every pair of pieces that makes a piece, by the rank its piece had: what a
-    converter from SentencePiece writes."""
+    converter from SentencePiece writes; none makes a special token, which a trainer may have learned from the texts."""
     vocab = spec["model"]["vocab"]
+    special = {token["content"] for token in spec["added_tokens"]}
     rank = {}
     for merge in spec["model"]["merges"]:
         rank.setdefault("".join(merge), len(rank))
-    pairs = [(rank[piece], cut, [piece[:cut], piece[cut:]]) for piece in rank for cut in range(1, len(piece))
+    pairs = [(rank[piece], cut, [piece[:cut], piece[cut:]]) for piece in rank if piece not in special for cut in range(1, len(piece))
              if piece[:cut] in vocab and piece[cut:] in vocab]
     spec["model"]["merges"] = [pair for _, _, pair in sorted(pairs)]
     return spec

@@ -70,26 +70,19 @@ Result<std::unique_ptr<KvCache>> CpuDevice::make_kv_cache(const KvCacheShape& sh
 std::string CpuDevice::kv_page_format() const { return "cpu 1 " + std::string(isa_.name); }
 
 std::size_t CpuDevice::kv_page_bytes(const KvCache& cache) const {
-  const auto n_layers = static_cast<std::size_t>(cache.shape().n_layers);
-  return n_layers * static_cast<const CpuKvCache&>(cache).layout().page_bytes;
+  return static_cast<const CpuKvCache&>(cache).layout().page_bytes;
 }
 
 void CpuDevice::read_kv_page(const KvCache& cache, std::int64_t page, std::span<std::byte> to) {
   const auto& kv = static_cast<const CpuKvCache&>(cache);
-  const std::size_t n = kv.layout().page_bytes;
   ONDOL_CHECK(to.size() == kv_page_bytes(cache) && page >= 0 && page < cache.shape().n_pages);
-  for (std::int64_t layer = 0; layer < cache.shape().n_layers; ++layer) {
-    std::memcpy(to.data() + static_cast<std::size_t>(layer) * n, kv.head(layer, page, 0), n);
-  }
+  std::memcpy(to.data(), kv.head(0, page, 0), to.size());
 }
 
 void CpuDevice::write_kv_page(KvCache& cache, std::int64_t page, std::span<const std::byte> from) {
   const auto& kv = static_cast<const CpuKvCache&>(cache);
-  const std::size_t n = kv.layout().page_bytes;
   ONDOL_CHECK(from.size() == kv_page_bytes(cache) && page >= 0 && page < cache.shape().n_pages);
-  for (std::int64_t layer = 0; layer < cache.shape().n_layers; ++layer) {
-    std::memcpy(kv.head(layer, page, 0), from.data() + static_cast<std::size_t>(layer) * n, n);
-  }
+  std::memcpy(kv.head(0, page, 0), from.data(), from.size());
 }
 
 float* CpuDevice::floats(const Tensor& tensor) {

@@ -12,6 +12,7 @@ namespace ondol::device::cpu {
 namespace {
 
 constexpr std::int64_t kScaleBlock = 32;
+constexpr std::size_t kPageGap = 4096;
 
 /// a * b * .. in bytes, rounded up to a cache line.
 std::optional<std::size_t> aligned_product(std::initializer_list<std::uint64_t> factors) {
@@ -115,10 +116,10 @@ Result<KvLayout> KvLayout::make(const KvCacheShape& shape) {
   for (const auto& part : {k, k_scales, v, v_scales}) {
     head = head && part ? checked_add<std::uint64_t>(*head, *part) : std::nullopt;
   }
-  const auto total =
-      head
-          ? aligned_product({*head, u64(shape.n_kv_heads), u64(shape.n_pages), u64(shape.n_layers)})
-          : std::nullopt;
+  const auto page =
+      head ? aligned_product({*head, u64(shape.n_kv_heads), u64(shape.n_layers)}) : std::nullopt;
+  const auto stride = page ? checked_add<std::uint64_t>(*page, kPageGap) : std::nullopt;
+  const auto total = stride ? aligned_product({*stride, u64(shape.n_pages)}) : std::nullopt;
   if (!total) {
     return fail(ErrorCode::kOutOfMemory, "kv cache", "", "its size overflows 64 bits");
   }
@@ -126,8 +127,9 @@ Result<KvLayout> KvLayout::make(const KvCacheShape& shape) {
   layout.v_at = *k + *k_scales;
   layout.v_scales_at = layout.v_at + *v;
   layout.head_bytes = *head;
-  layout.page_bytes = *head * u64(shape.n_kv_heads);
-  layout.layer_bytes = layout.page_bytes * u64(shape.n_pages);
+  layout.layer_bytes = *head * u64(shape.n_kv_heads);
+  layout.page_bytes = *page;
+  layout.page_stride = *stride;
   layout.total_bytes = *total;
   return layout;
 }

@@ -1,13 +1,16 @@
 // Keys and values as the CPU keeps them.
 //
-//   layer  := page[n_pages];  page := head[n_kv_heads];  head := K V
+//   cache  := page[n_pages];  page := layer[n_layers];  layer := head[n_kv_heads];  head := K V
 //   K      := codes[d_head][tokens_pad]  scales[d_head / 32][tokens_pad]?
 //   V      := codes[page_tokens][d_pad]  scales[page_tokens][d_head / 32]?
 //
 // Codes are f32, f16 or int8; scales (f16) exist for q8_0. tokens_pad and d_pad
 // are rounded up to 16. Keys lie transposed, so that a register holds one
 // dimension of many tokens: scores then need no sum over lanes. The padding is
-// zero and stays so.
+// zero and stays so. A page holds all layers side by side: a short chat touches
+// the cache's first bytes only, where layers apart would each take a huge page.
+// Pages begin 4 KiB later than their sizes, mostly powers of two, would have them:
+// else the same head of all pages lay in the same few sets of a cache.
 //
 // Threads: the layout is immutable; the bytes belong to the device's order of
 // operations.
@@ -35,8 +38,9 @@ struct KvLayout {
   std::size_t v_at = 0;
   std::size_t v_scales_at = 0;
   std::size_t head_bytes = 0;
+  std::size_t layer_bytes = 0;  // of one page
   std::size_t page_bytes = 0;
-  std::size_t layer_bytes = 0;
+  std::size_t page_stride = 0;  // from the beginning of a page to that of the next
   std::size_t total_bytes = 0;
 
   /// Errors: kInvalidArgument for a shape without elements, kUnsupported for a
@@ -52,8 +56,8 @@ class CpuKvCache final : public KvCache {
 
   const KvLayout& layout() const { return layout_; }
   std::uint8_t* head(std::int64_t layer, std::int64_t page, std::int64_t kv_head) const {
-    return memory_.data() + static_cast<std::size_t>(layer) * layout_.layer_bytes +
-           static_cast<std::size_t>(page) * layout_.page_bytes +
+    return memory_.data() + static_cast<std::size_t>(page) * layout_.page_stride +
+           static_cast<std::size_t>(layer) * layout_.layer_bytes +
            static_cast<std::size_t>(kv_head) * layout_.head_bytes;
   }
 
