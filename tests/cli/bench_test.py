@@ -68,8 +68,9 @@ class Bench(cli.CliTest):
         self.assertEqual(decode["kv_bytes"], (6 + 7 + 8) * KV_BYTES)
         self.assertEqual(decode["weight_bytes"], 3 * prefill["weight_bytes"])
 
-    def test_depths_and_sequences(self):
-        out = self.bench("--prompt", 0, "--generate", 2, "--depth", "7,0", "--sequences", 3)
+    def test_depths_sequences_and_results_file(self):
+        path = self.tmp / "results.csv"
+        out = self.bench("--prompt", 0, "--generate", 2, "--depth", "7,0", "--sequences", 3, "--csv", path)
         rows = out["rows"]
         self.assertEqual([(r["test"], r["depth"], r["sequences"]) for r in rows],
                          [("decode", 0, 3), ("decode", 7, 3)])
@@ -78,25 +79,21 @@ class Bench(cli.CliTest):
         self.assertNotIn("operations", rows[0])
         self.assertNotIn("beside_reading", out)
 
-    def test_text(self):
-        text = self.ok("bench", "-m", SMOLLM2, "--prompt", 4, "--generate", 1, "--repeat", 1, "--depth", 7, "--operations")
+        text = self.ok("bench", "-m", SMOLLM2, "--prompt", 4, "--generate", 1, "--repeat", 1, "--depth", 7, "--operations",
+                       "--csv", path)
         self.assertIn("prefill 4 at 7 ", text)
         self.assertIn("limits of", text)
         self.assertRegex(text, r"matmul q8_0 49152x576, 1 row +[0-9.]+ +[0-9.]+% ")
         self.assertIn("between them", text)
         self.assertRegex(text, r"decoding and reading memory in turn, [0-9]+ times: decode [0-9.]+ GB/s ")
 
-    def test_results_file(self):
-        path = self.tmp / "results.csv"
-        for n in [1, 2]:
-            out = self.bench("--prompt", 4, "--generate", 2, "--csv", path)
-            with path.open() as file:
-                rows = list(csv.DictReader(file))
-            self.assertEqual(len(rows), 2 * n)
-            self.assertEqual({row["machine"] for row in rows}, {out["machine"]["id"]})
-            self.assertEqual([row["test"] for row in rows], ["prefill", "decode"] * n)
-            self.assertEqual(rows[-1]["model"], out["model"])
-            self.assertAlmostEqual(float(rows[-1]["median"]), out["rows"][-1]["tokens_per_s"]["median"], delta=0.01)
+        with path.open() as file:  # of both runs
+            kept = list(csv.DictReader(file))
+        self.assertEqual({row["machine"] for row in kept}, {out["machine"]["id"]})
+        self.assertEqual({row["model"] for row in kept}, {out["model"]})
+        self.assertEqual([(row["test"], row["depth"]) for row in kept],
+                         [("decode", "0"), ("decode", "7"), ("prefill", "7"), ("decode", "7")])
+        self.assertAlmostEqual(float(kept[1]["median"]), rows[1]["tokens_per_s"]["median"], delta=0.01)
         self.refused(IO, "bench", "-m", SMOLLM2, "--prompt", 4, "--generate", 0, "--repeat", 1,
                      "--csv", self.tmp / "no/such/file.csv")
 

@@ -53,7 +53,7 @@ class Determinism(unittest.TestCase):
     def test_every_way_gives_the_same(self):
         model = serving.SMOLLM2 if serving.IS_LONG else serving.tiny_model()
         bodies = list(requests())
-        server = serving.Server("--deterministic", "--speculate", "lookup", models=(model,))
+        server = serving.Server("--deterministic", "--speculate", "lookup", "--threads", 2, models=(model,))
         self.n_draft = 0
         try:
             cold = [{**body, "cache_prompt": False} for body in bodies]

@@ -44,7 +44,7 @@ class Server:
         clean = {k: v for k, v in os.environ.items()
                  if not k.startswith(("ONDOL_", "HF_", "XDG_")) and not k.lower().endswith("_proxy")}
         clean.update({"ONDOL_HOME": self.folder.name + "/home", "HOME": self.folder.name, "LC_ALL": "C.UTF-8",
-                      "ONDOL_WEIGHT_CACHE": "off", **(env or {})})
+                      "ONDOL_WEIGHT_CACHE": "off", "ONDOL_THREADS": "1", **(env or {})})
         self.process = subprocess.Popen(
             [BINARY, "serve", *(a for m in models for a in ("-m", str(m))), "--port", "0", "--ctx", str(ctx), "--log", "json",
              *map(str, arguments)], env=clean, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -17,17 +17,22 @@ window.tvWalk = (() => {
     press(kShift);
   }
 
-  // Every control that arrows reach from `start`, with the keys of the shortest way. Each way is walked from its
-  // beginning, for where an arrow leads depends on where the walk came from. Focus and scrolling are put back.
-  function waysFrom(start) {
+  // Every control that arrows reach from `start`, with the keys of the shortest way; or those up to the first that is
+  // `wanted`. Each way is walked from its beginning, for where an arrow leads depends on where the walk came from. Focus
+  // and scrolling are put back.
+  function waysFrom(start, wanted = () => false) {
     const scroll = new Map([...document.querySelectorAll('[data-scroll]')].map((one) => [one, one.scrollTop]));
     const ways = new Map([[start, []]]);
+    let isFound = wanted(start);
     for (const way of ways.values()) {
+      if (isFound) break;
       for (const key of Object.keys(kArrows)) {
         startAt(start);
         for (const [one, top] of scroll) one.scrollTop = top;
         for (const step of [...way, key]) press(kArrows[step]);
-        if (!ways.has(document.activeElement)) ways.set(document.activeElement, [...way, key]);
+        if (ways.has(document.activeElement)) continue;
+        ways.set(document.activeElement, [...way, key]);
+        isFound ||= wanted(document.activeElement);
       }
     }
     startAt(start);
@@ -36,10 +41,8 @@ window.tvWalk = (() => {
   }
 
   function pathTo(name) {
-    for (const [control, way] of waysFrom(document.activeElement)) {
-      if (nameOf(control) === name) return way;
-    }
-    return undefined;
+    const isIt = (control) => nameOf(control) === name;
+    return [...waysFrom(document.activeElement, isIt)].find(([control]) => isIt(control))?.[1];
   }
 
   // From the control that has the focus, then from those in the corners and the one that was farthest.

@@ -49,7 +49,7 @@ class Ondol {
     this.child = spawn(
       binary(),
       ['serve', '-m', kModel, '--port', String(this.port), '--ctx', '2048', '--prompt-disk', '0', ...args],
-      { env: { ...clean, HOME: this.home, ONDOL_HOME: join(this.home, 'ondol'), ONDOL_WEIGHT_CACHE: 'off', ...env } },
+      { env: { ...clean, HOME: this.home, ONDOL_HOME: join(this.home, 'ondol'), ONDOL_WEIGHT_CACHE: 'off', ONDOL_THREADS: '1', ...env } },
     );
     this.exited = new Promise((resolve) => this.child.once('exit', resolve));
     const address = new Promise((resolve) => {
