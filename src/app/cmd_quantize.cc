@@ -9,6 +9,7 @@
 #include "app/commands.h"
 #include "app/console.h"
 #include "app/interrupt.h"
+#include "app/load.h"
 #include "app/progress.h"
 #include "format/model_file.h"
 #include "hub/pull.h"
@@ -142,12 +143,7 @@ q8_0), which the summary says. Metadata is copied. The new file appears when it 
       ->check(CLI::IsMember(type_names()));
   command.add_option("--imatrix", arguments->imatrix,
                      "Importances of the weights, made by `ondol imatrix` or llama-imatrix");
-  command
-      .add_option("--threads", arguments->threads,
-                  "Threads; 0 is one per core this process may use")
-      ->envname("ONDOL_THREADS")
-      ->check(CLI::Range(0, kMaxThreads))
-      ->capture_default_str();
+  add_threads_option(command, arguments->threads);
   command.add_flag("--force", arguments->force, "Replace the file if it is there");
   commands.add_json_flag(command, arguments->json, "Print the summary as JSON");
   commands.on_run(command, [arguments] { return run_quantize(*arguments); });

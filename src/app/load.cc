@@ -162,15 +162,18 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool model_requ
   add_load_options(command, options);
 }
 
+void add_threads_option(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "Threads; 0 is one per core this process may use")
+      ->envname("ONDOL_THREADS")
+      ->check(CLI::Range(0, kMaxThreads))
+      ->capture_default_str();
+}
+
 void add_load_options(CLI::App& command, ModelOptions& options) {
   command.add_option("--device", options.device, "Where the model runs: cpu, or reference (slow)")
       ->check(CLI::IsMember({"cpu", "reference"}))
       ->capture_default_str();
-  command
-      .add_option("--threads", options.threads, "Threads; 0 is one per core this process may use")
-      ->envname("ONDOL_THREADS")
-      ->check(CLI::Range(0, kMaxThreads))
-      ->capture_default_str();
+  add_threads_option(command, options.threads);
   command.add_option("--isa", options.isa, "Force an instruction set of the cpu device");
   command.add_option("--dtype", options.dtype, "Quantize an unquantized checkpoint while loading")
       ->check(CLI::IsMember({"q8_0", "q4_0", "q4_k"}));

@@ -38,6 +38,8 @@ struct ModelOptions {
 
 inline constexpr std::int64_t kDefaultContext = 8192;
 
+/// --threads, or ONDOL_THREADS.
+void add_threads_option(CLI::App& command, int& threads);
 /// -m, and add_load_options.
 void add_model_options(CLI::App& command, ModelOptions& options, bool model_required);
 /// --device, --threads, --isa, --dtype, --ctx, --kv-dtype, --no-weight-cache.

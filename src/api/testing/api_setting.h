@@ -29,6 +29,12 @@ struct ApiSetting {
   Api api;
 };
 
+/// The parameter that an error of OpenAI's form names; empty for none.
+inline std::string param_of(const FakeExchange& exchange) {
+  const boost::json::value param = exchange.json().at("error").as_object().at("param");
+  return param.is_string() ? std::string(param.as_string()) : "";
+}
+
 /// `text` with each id after `prefix` (24 letters and digits) as "prefix*".
 inline std::string without_ids(std::string text, const std::string& prefix) {
   constexpr std::size_t kIdLength = 24;

@@ -20,7 +20,7 @@ export function useServerAndBrowser() {
   before(async () => {
     [server, browser] = await Promise.all([
       startServer({ args: ['--host-name', kInsecureHost] }),
-      launchBrowser(kBrowserFlags, { webgl: false }),
+      launchBrowser(kBrowserFlags),
     ]);
   });
   after(async () => {

@@ -14,7 +14,7 @@ let browser;
 
 before(async () => {
   server = await startServer();
-  browser = await launchBrowser([], { webgl: false });
+  browser = await launchBrowser();
 });
 
 after(async () => {

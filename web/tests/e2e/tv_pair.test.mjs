@@ -13,7 +13,7 @@ let browser;
 
 before(async () => {
   server = await startServer({ env: { ONDOL_API_KEY: kKey } });
-  browser = await launchBrowser([], { webgl: false });
+  browser = await launchBrowser();
 });
 
 after(async () => {

@@ -37,7 +37,7 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ondol-webos-'));
   shell = unpack();
   server = await startServer();
-  browser = await launchBrowser([], { webgl: false });
+  browser = await launchBrowser();
 });
 
 after(async () => {

@@ -20,7 +20,7 @@ export async function start() {
     server: { port: 0, host: '127.0.0.1', hmr: false, watch: null },
   });
   await vite.listen();
-  browser = await launchBrowser(['--enable-precise-memory-info']);
+  browser = await launchBrowser(['--enable-precise-memory-info'], { webgl: true });
 }
 
 export async function stop() {

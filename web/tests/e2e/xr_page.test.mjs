@@ -11,7 +11,7 @@ let server;
 let browser;
 
 before(async () => {
-  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
+  [server, browser] = await Promise.all([startServer(), launchBrowser([], { webgl: true })]);
 });
 
 after(async () => {

@@ -11,11 +11,13 @@ import { closePage } from './harness/browser.mjs';
 import { kWeb } from './harness/server.mjs';
 import { converse, enter, open, start, stop } from './xr_harness.mjs';
 
+const openWhole = () => open({ device: { gpu: 'whole' } });
+
 before(start);
 after(stop);
 
 it('draws a glyph for each of é€–•→Жα한글中文😀', async () => {
-  const page = await open({ device: { gpu: 'whole' } });
+  const page = await openWhole();
   const blank = await page.evaluate(async () => {
     const [{ layoutPlain }, { drawLine }, { palette }] = await Promise.all([
       import('/src/xr/layout.ts'), import('/src/xr/painter.ts'), import('/src/xr/theme.ts'),
@@ -40,7 +42,7 @@ it('draws a glyph for each of é€–•→Жα한글中文😀', async () => {
 });
 
 it('shows the first token within two frames, and redraws only the line that grew', async () => {
-  const page = await open({ device: { gpu: 'whole' } });
+  const page = await openWhole();
   await enter(page);
   await converse(page, [], { finish: false });
   await page.evaluate(() => window.body.frames(4));
@@ -75,7 +77,7 @@ it('shows the first token within two frames, and redraws only the line that grew
 });
 
 it('draws the end of a line onto what stands there as if it were drawn at once', async () => {
-  const page = await open({ device: { gpu: 'whole' } });
+  const page = await openWhole();
   const differing = await page.evaluate(async () => {
     const [THREE, { RingSurface, Painter }, { layoutMarkdown }, { drawLine }, { palette }] = await Promise.all([
       import('/tests/e2e/xr_page/three.ts'), import('/src/xr/surface.ts'), import('/src/xr/layout.ts'), import('/src/xr/painter.ts'), import('/src/xr/theme.ts'),
@@ -111,7 +113,7 @@ it('draws the end of a line onto what stands there as if it were drawn at once',
 });
 
 it('gives a composited layer the same pixels', async () => {
-  const page = await open({ device: { gpu: 'whole' } });
+  const page = await openWhole();
   const result = await page.evaluate(async () => {
     const [THREE, { Panel }, { Painter }, { PanelLayer }, { palette }, { strings }] = await Promise.all([
       import('/tests/e2e/xr_page/three.ts'), import('/src/xr/panel.ts'), import('/src/xr/surface.ts'), import('/src/xr/layers.ts'),

@@ -16,8 +16,8 @@ const kFlags = [
 const kGraphics = ['--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
 const kPictures = join(kRoot, 'build/screenshots');
 
-// WebGL is computed by the processor here; pages that do not need it are quicker without.
-export function launchBrowser(flags = [], { webgl = true } = {}) {
+// WebGL is computed by the processor here: only for pages that draw with it.
+export function launchBrowser(flags = [], { webgl = false } = {}) {
   const args = [...kFlags, ...(webgl ? kGraphics : ['--disable-gpu']), ...flags];
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args });
 }

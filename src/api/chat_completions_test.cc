@@ -1,12 +1,12 @@
-// Chat and text completions over an exchange in memory and the fake model: what
-// streams say, what whole replies say, and what becomes of callers that are slow, gone
-// or too many.
+// Chat completions over an exchange in memory and the fake model: what streams say,
+// what whole replies say, and what becomes of callers that are slow, gone or too many.
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
 #include <mutex>
 
 #include "api/api.h"
+#include "api/testing/api_setting.h"
 #include "api/testing/fake_exchange.h"
 #include "api/testing/fake_source.h"
 #include "base/utf8.h"
@@ -48,11 +48,6 @@ std::string chat_body(const std::string& more) {
 
 const json::object& choice(const json::object& reply, std::size_t index = 0) {
   return reply.at("choices").as_array().at(index).as_object();
-}
-
-std::string param_of(const FakeExchange& exchange) {
-  const json::value param = exchange.json().at("error").as_object().at("param");
-  return param.is_string() ? std::string(param.as_string()) : "";
 }
 
 // Tokens of the fake vocabulary that are no text.
@@ -362,119 +357,6 @@ TEST(Chat, AnEngineErrorEndsTheStreamWithAnEvent) {
   EXPECT_EQ(events.back(), "[DONE]");
   EXPECT_TRUE(json::parse(events[events.size() - 2]).as_object().contains("error"));
   EXPECT_GE(setting.ask("/v1/chat/completions", chat_body(more))->response.status, 500);
-}
-
-TEST(Completions, EchoAndLogprobs) {
-  Setting setting;
-  const std::string body =
-      R"({"prompt":"hello","max_tokens":6,"seed":2,"echo":true,"logprobs":2,"logit_bias":{"13":-100})";
-  const auto whole = setting.ask("/v1/completions", body + "}");
-  ASSERT_EQ(whole->response.status, 200) << whole->response.body;
-  const json::object reply = whole->json();
-  const json::object& c = choice(reply);
-  const std::string text(c.at("text").as_string());
-  EXPECT_TRUE(text.starts_with("hello"));
-  const json::object& logprobs = c.at("logprobs").as_object();
-  const json::array& tokens = logprobs.at("tokens").as_array();
-  ASSERT_EQ(tokens.size(), 1 + 5 + 6U);  // BOS, the prompt, the answer
-  EXPECT_TRUE(logprobs.at("token_logprobs").as_array().at(0).is_null());
-  EXPECT_TRUE(logprobs.at("token_logprobs").as_array().at(1).is_double());
-  const json::array& offsets = logprobs.at("text_offset").as_array();
-  ASSERT_EQ(offsets.size(), tokens.size());
-  for (std::size_t i = 1; i < tokens.size(); ++i) {
-    const std::string token(tokens[i].as_string());
-    if (is_special(token)) continue;
-    EXPECT_EQ(text.substr(offsets[i].to_number<std::size_t>(), token.size()), token);
-    EXPECT_GE(logprobs.at("top_logprobs").as_array()[i].as_object().size(), 2U);
-  }
-  const auto stream = setting.ask("/v1/completions", body + ",\"stream\":true}");
-  std::string streamed;
-  json::array streamed_tokens;
-  for (const std::string& event : stream->events()) {
-    if (event == "[DONE]") continue;
-    const json::object part = choice(json::parse(event).as_object());
-    streamed += std::string(part.at("text").as_string());
-    for (const auto& token : part.at("logprobs").at("tokens").as_array()) {
-      streamed_tokens.push_back(token);
-    }
-  }
-  EXPECT_EQ(streamed, text);
-  EXPECT_EQ(streamed_tokens, tokens);
-}
-
-TEST(Completions, PromptsOfEachKind) {
-  Setting setting;
-  const auto text = setting.ask("/v1/completions", R"({"prompt":"abc","max_tokens":4,"seed":1})");
-  const auto ids = setting.ask("/tokenize", R"({"prompt":"abc"})")->json().at("tokens").as_array();
-  const auto by_ids = setting.ask(
-      "/v1/completions", R"({"max_tokens":4,"seed":1,"prompt":)" + json::serialize(ids) + "}");
-  EXPECT_EQ(choice(by_ids->json()).at("text"), choice(text->json()).at("text"));
-  const auto several = setting.ask(
-      "/v1/completions", R"({"prompt":["abc","abd"],"n":2,"max_tokens":4,"seed":1,"echo":true})");
-  const json::object reply = several->json();
-  ASSERT_EQ(reply.at("choices").as_array().size(), 4U);
-  EXPECT_EQ(choice(reply, 0).at("text").as_string(),
-            "abc" + std::string(choice(text->json()).at("text").as_string()));
-  EXPECT_TRUE(choice(reply, 3).at("text").as_string().starts_with("abd"));
-  for (const auto& [prompt, param] :
-       std::vector<std::pair<std::string, std::string>>{{"null", "prompt"},
-                                                        {"5", "prompt"},
-                                                        {"[]", "prompt"},
-                                                        {"[97]", "prompt"},
-                                                        {"[-1]", "prompt[0]"},
-                                                        {"[1.5]", "prompt[0]"},
-                                                        {"[4294967296]", "prompt[0]"},
-                                                        {"[\"a\",5]", "prompt[1]"},
-                                                        {"[[5],[\"a\"]]", "prompt[1][0]"}}) {
-    const auto refused = setting.ask("/v1/completions", "{\"prompt\":" + prompt + "}");
-    EXPECT_EQ(refused->response.status, 400) << prompt << refused->response.body;
-    EXPECT_EQ(param_of(*refused), param) << prompt << refused->response.body;
-  }
-}
-
-TEST(Completions, NoTokensAreAnAnswerToo) {
-  Setting setting;
-  const auto echo =
-      setting.ask("/v1/completions", R"({"prompt":"abc","max_tokens":0,"echo":true})");
-  ASSERT_EQ(echo->response.status, 200) << echo->response.body;
-  EXPECT_EQ(choice(echo->json()).at("text"), "abc");
-  EXPECT_EQ(choice(echo->json()).at("finish_reason"), "length");
-}
-
-TEST(Embeddings, UnitVectorsInBothForms) {
-  Setting setting;
-  const auto numbers = setting.ask("/v1/embeddings", R"({"input":["abc","b"]})");
-  ASSERT_EQ(numbers->response.status, 200) << numbers->response.body;
-  const json::array data = numbers->json().at("data").as_array();
-  ASSERT_EQ(data.size(), 2U);
-  double squares = 0;
-  for (const auto& value : data[0].at("embedding").as_array()) {
-    squares += value.to_number<double>() * value.to_number<double>();
-  }
-  EXPECT_NEAR(squares, 1, 1e-5);
-  const auto base64 =
-      setting.ask("/v1/embeddings", R"({"input":"abc","encoding_format":"base64"})");
-  EXPECT_EQ(base64->json().at("data").as_array()[0].at("embedding").as_string().size(),
-            4 * ((data[0].at("embedding").as_array().size() * 4 + 2) / 3));
-  EXPECT_EQ(param_of(*setting.ask("/v1/embeddings", R"({"input":"abc","dimensions":2})")),
-            "dimensions");
-  EXPECT_EQ(param_of(*setting.ask("/v1/embeddings", R"({"input":[]})")), "input");
-  EXPECT_EQ(param_of(*setting.ask("/v1/embeddings", R"({})")), "input");
-}
-
-TEST(Tokens, ThereAndBack) {
-  Setting setting;
-  const auto there = setting.ask(
-      "/tokenize",
-      R"({"prompt":"hello, world","add_special_tokens":false,"return_token_strs":true})");
-  const json::object reply = there->json();
-  EXPECT_EQ(reply.at("count").as_int64(), 12);
-  EXPECT_EQ(reply.at("token_strs").as_array().size(), 12U);
-  const auto back =
-      setting.ask("/detokenize", "{\"tokens\":" + json::serialize(reply.at("tokens")) + "}");
-  EXPECT_EQ(back->json().at("prompt"), "hello, world");
-  EXPECT_EQ(param_of(*setting.ask("/detokenize", R"({"tokens":[97]})")), "tokens");
-  EXPECT_EQ(param_of(*setting.ask("/detokenize", R"({})")), "tokens");
 }
 
 }  // namespace
