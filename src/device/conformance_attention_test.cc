@@ -88,8 +88,8 @@ class Batch {
       }
       const Tensor k = bench.tensor(n, kv_cols(), keys_[s]);
       const Tensor v = bench.tensor(n, kv_cols(), values_[s]);
-      bench->kv_append(*cache, 0, v, k, slots);
       bench->kv_append(*cache, 1, k, v, slots);
+      bench->kv_append(*cache, 0, v, k, slots);  // after it, so that layers that overlap show
     }
     return cache;
   }
