@@ -17,7 +17,7 @@ namespace {
 namespace json = boost::json;
 
 struct Setting {
-  explicit Setting(engine::EngineOptions options = small_engine(),
+  explicit Setting(const engine::EngineOptions& options = small_engine(),
                    std::function<void()> before_forward = {})
       : source(fake_served_model(options, std::move(before_forward))), api(source, {}) {}
 
@@ -252,7 +252,7 @@ TEST(Chat, PromptThatDoesNotFitIsToldBothCounts) {
   EXPECT_EQ(error.at("param"), "messages");
   const std::string message(error.at("message").as_string());
   EXPECT_NE(message.find("256"), std::string::npos) << message;
-  EXPECT_NE(message.find("4"), std::string::npos) << message;
+  EXPECT_NE(message.find('4'), std::string::npos) << message;
 }
 
 // Holds the engine before each step until it is let go.

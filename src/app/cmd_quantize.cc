@@ -19,8 +19,6 @@
 namespace ondol::app {
 namespace {
 
-constexpr int kMaxThreads = 1024;
-
 struct QuantizeArguments {
   std::string in;
   std::string out;

@@ -308,7 +308,7 @@ TEST(Responses, InputItemsComeInPages) {
            {"include[]=file_search_call.results", "include"},
            {"x=1", "x"},
            {"limit=1&limit=2", "limit"}}) {
-    const auto refused = setting.ask("GET", path + "?" + query);
+    const auto refused = setting.ask("GET", std::string(path).append("?").append(query));
     EXPECT_EQ(refused->response.status, 400) << query;
     EXPECT_EQ(param_of(*refused), param) << query;
   }
