@@ -110,7 +110,8 @@ class Chat {
   Result<void> save(const std::string& file) {
     if (file.empty()) return fail(ErrorCode::kInvalidArgument, "/save", "", "needs a file name");
     ONDOL_TRY_VOID(conversation_.save(file, model_));
-    print_note(fmt::format("[{} messages saved]", conversation_.messages().size()));
+    const std::size_t n = conversation_.messages().size();
+    print_note(fmt::format("[{} message{} saved]", n, n == 1 ? "" : "s"));
     return {};
   }
 

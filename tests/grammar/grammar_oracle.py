@@ -25,7 +25,7 @@ from schemas import CASES, REFUSED
 
 # All schemas with the first tokenizer, a third of them with each other.
 TOKENIZERS = {"llama3": slice(None), "qwen3": slice(0, None, 3), "gemma3": slice(1, None, 3)}
-N_RANDOM = 6  # walks a schema
+N_RANDOM = 4  # walks a schema
 N_MUTANTS = 12
 MAX_SHOWN = 8
 MAX_UNFINISHED = 0.1  # random strings and recursion may run on

@@ -357,7 +357,7 @@ TEST(Constraint, RandomWalksOfRealTokenizers) {
     const auto loaded = real_tokenizer(tokenizer);
     ASSERT_TRUE(!text.empty() && loaded) << source << " is missing: run ./dev test";
     const Model model = make_model(source, text, loaded);
-    walk_and_parse(model, written(model.format).cut, 6);
+    walk_and_parse(model, written(model.format).cut, 3);
   }
 }
 
