@@ -12,6 +12,7 @@ struct Avx2Common {
   static constexpr int kLanes = 8;
   static constexpr int kTileRows = 4;
   static constexpr int kTileGroups = 2;
+  static constexpr bool kManyStreams = true;
   using Bytes = __m256i;
   using Ints = __m256i;
   using Floats = __m256;

@@ -10,6 +10,7 @@ struct Avx512Vnni {
   static constexpr int kLanes = 16;
   static constexpr int kTileRows = 6;
   static constexpr int kTileGroups = 2;
+  static constexpr bool kManyStreams = true;
   static constexpr SignedCodes kSigned = SignedCodes::kBiased;
   using Bytes = __m512i;
   using Ints = __m512i;

@@ -12,6 +12,7 @@ struct NeonDotprod {
   static constexpr int kLanes = 4;
   static constexpr int kTileRows = 4;
   static constexpr int kTileGroups = 4;
+  static constexpr bool kManyStreams = true;
   static constexpr SignedCodes kSigned = SignedCodes::kAsTheyAre;
   using Bytes = uint8x16_t;
   using Ints = int32x4_t;

@@ -10,6 +10,7 @@ struct Scalar {
   static constexpr int kLanes = 8;
   static constexpr int kTileRows = 2;
   static constexpr int kTileGroups = 1;
+  static constexpr bool kManyStreams = false;
   static constexpr SignedCodes kSigned = SignedCodes::kAsTheyAre;
   struct Bytes {
     std::uint8_t v[32];
