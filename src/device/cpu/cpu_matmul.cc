@@ -24,6 +24,15 @@ int tile_rows_for(std::int64_t n_rows, int of_isa) {
   return n_rows <= 2 ? static_cast<int>(n_rows) : of_isa;
 }
 
+/// Panels of a piece where there is one row: kStreams streams go through a quarter of it each,
+/// far enough that starting them costs little, and there are pieces enough that no thread waits
+/// long for another.
+std::int64_t row_grain(std::int64_t n_panels, std::int64_t panel_cost, int n_threads) {
+  const std::int64_t far = std::max<std::int64_t>(1, kPieceCost / panel_cost);
+  const std::int64_t share = (n_panels + 2 * n_threads - 1) / (2 * n_threads);
+  return kStreams * std::min(far, (share + kStreams - 1) / kStreams);
+}
+
 }  // namespace
 
 QuantizedRows CpuDevice::quantize(const Tensor& x) {
@@ -113,12 +122,9 @@ void CpuDevice::matmul(Tensor x, std::span<const MatmulTarget> targets) {
   if (x.n_rows == 0 || n_panels == 0) return;
   const QuantizedRows quantized = any_packed ? quantize(x) : QuantizedRows{};
   const float* const rows = floats(x);
-  // One row reads kStreams panels at a time; pieces are as many times that as make the loop's own
-  // work small, yet enough of them that no thread waits long for another.
-  const std::int64_t panel_cost = x.n_cols * kPanelRows * x.n_rows / 8;
-  std::int64_t grain =
-      std::max<std::int64_t>(1, kPieceCost * 2 / std::max<std::int64_t>(1, panel_cost));
-  if (x.n_rows == 1) grain = (grain + kStreams - 1) / kStreams * kStreams;
+  const std::int64_t panel_cost = std::max<std::int64_t>(1, x.n_cols * kPanelRows * x.n_rows / 8);
+  const std::int64_t grain = x.n_rows == 1 ? row_grain(n_panels, panel_cost, threads_.n_threads())
+                                           : std::max<std::int64_t>(1, kPieceCost * 2 / panel_cost);
   threads_.parallel_for(
       n_panels, std::min(grain, n_panels), [&](std::int64_t begin, std::int64_t end, int thread) {
         std::int64_t base = 0;  // index of the target's first panel

@@ -401,19 +401,11 @@ struct RowStreams {
   PackedSource<Isa, kDType> sources[kPanels];
   typename Isa::Floats acc[kPanels][kGroups];
 
-  ONDOL_INLINE void load(const float* out) {
-    for (int p = 0; p < kPanels; ++p) {
-      for (int g = 0; g < kGroups; ++g) {
-        acc[p][g] = Isa::load_floats(out + p * kPanelRows + g * Isa::kLanes);
-      }
-    }
+  ONDOL_INLINE void load(int panel, const float* out) {
+    for (int g = 0; g < kGroups; ++g) acc[panel][g] = Isa::load_floats(out + g * Isa::kLanes);
   }
-  ONDOL_INLINE void store(float* out) const {
-    for (int p = 0; p < kPanels; ++p) {
-      for (int g = 0; g < kGroups; ++g) {
-        Isa::store_floats(out + p * kPanelRows + g * Isa::kLanes, acc[p][g]);
-      }
-    }
+  ONDOL_INLINE void store(int panel, float* out) const {
+    for (int g = 0; g < kGroups; ++g) Isa::store_floats(out + g * Isa::kLanes, acc[panel][g]);
   }
 };
 
@@ -507,9 +499,9 @@ void add_fine_blocks(const std::uint8_t* panel, const FineBlocks& fine, std::int
                      float* out) noexcept {
   for (std::int32_t i = fine.first[row]; i < fine.first[row + 1]; ++i) {
     RowStreams<Isa, kDType, 1> stream{{PackedSource<Isa, kDType>(panel, fine.blocks[i])}, {}};
-    stream.load(out);
+    stream.load(0, out);
     add_row_block<Isa, kDType>(stream, fine.records + i * kRecordBytes);
-    stream.store(out);
+    stream.store(0, out);
   }
 }
 
@@ -519,12 +511,14 @@ struct Panels {};
 
 /// One row: codes go from memory to registers once, from several panels at a time: one stream of
 /// reads leaves the memory idle that several keep busy, and what the processor fetches
-/// ahead by itself is then enough.
+/// ahead by itself is then enough. The panels are `step` apart, as their outputs are.
 template <class Isa, DType kDType, int... kIndices>
 void gemv(Panels<kIndices...> /*which*/, const std::uint8_t* panels, std::size_t panel_bytes,
-          const QuantizedRows& x, float* out) noexcept {
+          std::int64_t step, const QuantizedRows& x, float* out) noexcept {
   constexpr int kPanels = sizeof...(kIndices);
-  const auto panel = [=](int p) { return panels + static_cast<std::size_t>(p) * panel_bytes; };
+  const auto panel = [=](int p) {
+    return panels + static_cast<std::size_t>(p * step) * panel_bytes;
+  };
   RowStreams<Isa, kDType, kPanels> streams{{PackedSource<Isa, kDType>(panel(kIndices))...}, {}};
   const std::uint8_t* record = x.bytes;
   const std::int64_t n_blocks = x.n_blocks();
@@ -532,26 +526,32 @@ void gemv(Panels<kIndices...> /*which*/, const std::uint8_t* panels, std::size_t
     add_row_block<Isa, kDType>(streams, record);
     for (auto& source : streams.sources) source.next(b + 1 == n_blocks);
   }
-  streams.store(out);
   for (int p = 0; p < kPanels; ++p) {
-    add_fine_blocks<Isa, kDType>(panel(p), x.fine, 0, out + p * kPanelRows);
+    float* const to = out + p * step * kPanelRows;
+    streams.store(p, to);
+    add_fine_blocks<Isa, kDType>(panel(p), x.fine, 0, to);
   }
 }
 
+/// Each stream goes through a quarter of the panels from end to end, so that it goes on where
+/// the processor already fetches ahead.
 template <class Isa, DType kDType>
 void row_product(const std::uint8_t* panels, std::size_t panel_bytes, std::int64_t n_panels,
                  const QuantizedRows& x, float* out) noexcept {
-  std::int64_t p = 0;
   const auto at = [&](std::int64_t panel) {
     return panels + static_cast<std::size_t>(panel) * panel_bytes;
   };
+  std::int64_t first_left = 0;
   if constexpr (Isa::kManyStreams) {
-    for (; p + kStreams <= n_panels; p += kStreams) {
-      gemv<Isa, kDType>(Panels<0, 1, 2, 3>(), at(p), panel_bytes, x, out + p * kPanelRows);
+    const std::int64_t step = n_panels / kStreams;
+    for (std::int64_t p = 0; p < step; ++p) {
+      gemv<Isa, kDType>(Panels<0, 1, 2, 3>(), at(p), panel_bytes, step, x, out + p * kPanelRows);
     }
+    first_left = step * kStreams;
   }
-  for (; p < n_panels; ++p)
-    gemv<Isa, kDType>(Panels<0>(), at(p), panel_bytes, x, out + p * kPanelRows);
+  for (std::int64_t p = first_left; p < n_panels; ++p) {
+    gemv<Isa, kDType>(Panels<0>(), at(p), panel_bytes, 1, x, out + p * kPanelRows);
+  }
 }
 
 /// Many rows: each chunk of the panel is expanded once and used for all of them.
