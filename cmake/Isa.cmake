@@ -1,5 +1,5 @@
 # Files built for one instruction set each; the program chooses at run time. These
-# flags never go to any other file: see src/device/cpu/int8_tile-inl.h.
+# flags never go to any other file: see src/device/cpu/int8_codes-inl.h.
 set(isa_avx2 -mavx2 -mfma -mf16c)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(isa_flags_avx2 ${isa_avx2})

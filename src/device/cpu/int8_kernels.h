@@ -1,5 +1,5 @@
-// The int8 matrix products, as a table of functions per ISA. One algorithm
-// (int8_tile-inl.h) is compiled once for each ISA's primitives.
+// The int8 matrix products, as a table of functions per ISA. One algorithm (int8_tile-inl.h for
+// many rows, int8_row-inl.h for one) is compiled once for each ISA's primitives.
 //
 // An output is, whatever the ISA, the tile and the batch,
 //   acc = 0; for each block, each sub-block: acc = fma(int dot, w_scale * x_scale, acc)
@@ -18,7 +18,8 @@
 
 namespace ondol::device::cpu {
 
-/// Panels that a product with one row reads at the same time.
+/// Panels that a product with one row reads at the same time: kStreams streams go through a
+/// quarter of its panels each, so their number is best a multiple of it.
 constexpr std::int64_t kStreams = 4;
 
 struct Int8Kernels {
