@@ -13,7 +13,9 @@
 #include <array>
 #include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <random>
+#include <string_view>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -36,6 +38,9 @@ namespace {
 constexpr std::size_t kBufferBytes = std::size_t{768} << 20U;
 constexpr std::size_t kPassBytes = 75'000'000;  // some milliseconds
 constexpr std::int64_t kPiece = 2 * kStreams;   // panels that a thread takes at a time
+// With these no pass is longer than the buffer, whatever the format.
+constexpr std::int64_t kMostCols = 32768;
+constexpr int kMostThreads = 64;
 
 struct Way {
   std::string_view name;
@@ -104,7 +109,7 @@ class Bench {
         static_cast<std::int64_t>(std::max<std::size_t>(1, kPassBytes / panel_bytes / kPiece));
     const std::size_t bytes = static_cast<std::size_t>(n_pieces * kPiece) * panel_bytes;
     if (at_ + bytes > weights_.size()) at_ = 0;
-    const std::uint8_t* const from = weights_.data() + at_;
+    const std::uint8_t* const from = weights_.data() + (way.is_cached ? 0 : at_);
     if (!way.is_cached) at_ += bytes;
     const auto start = std::chrono::steady_clock::now();
     threads_.parallel_for(n_pieces, 1, [&](std::int64_t piece, std::int64_t end, int thread) {
@@ -140,15 +145,23 @@ class Bench {
 };
 
 int run(std::int64_t n_cols, int n_threads, int n_rounds) {
-  const Isa& isa = isas_here().front();
-  auto weights = HostMemory::make_huge(kBufferBytes);
-  if (n_cols % 256 != 0 || n_cols <= 0 || n_threads < 1 || n_rounds < 1 ||
-      kernels_before(isa.name) == nullptr || !weights) {
+  if (n_cols % 256 != 0 || n_cols < 256 || n_cols > kMostCols || n_threads < 1 ||
+      n_threads > kMostThreads || n_rounds < 1) {
     fmt::print(stderr,
-               "row_kernels: columns are a multiple of 256; {} has to be compiled in; "
-               "{} bytes of memory\n",
-               isa.name, kBufferBytes);
+               "row_kernels: columns are a multiple of 256 up to {}, threads 1 to {}, passes 1 or "
+               "more; not {}, {}, {}\n",
+               kMostCols, kMostThreads, n_cols, n_threads, n_rounds);
     return 2;
+  }
+  const Isa& isa = isas_here().front();
+  if (kernels_before(isa.name) == nullptr) {
+    fmt::print(stderr, "row_kernels: {} has one stream and nothing to compare\n", isa.name);
+    return 2;
+  }
+  auto weights = HostMemory::make_huge(kBufferBytes);
+  if (!weights) {
+    fmt::print(stderr, "row_kernels: no memory for {} bytes of weights\n", kBufferBytes);
+    return 1;
   }
   fmt::print("{} columns, {} threads, {}, {} passes each; GB/s\n", n_cols, n_threads, isa.name,
              n_rounds);
